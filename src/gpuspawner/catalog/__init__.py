@@ -1,0 +1,57 @@
+"""The catalog: what an admin writes about accelerators, volumes, profiles and access.
+
+`load_catalog` and `read_catalog` give a `Catalog` that has been checked in full, or raise a
+`CatalogError` with every problem, each with its file, line, field and, where there is one, the
+name that was probably meant. Nothing here knows the hub, KubeSpawner or the cluster.
+"""
+
+from __future__ import annotations
+
+from gpuspawner.catalog.access import AccessRule, matches
+from gpuspawner.catalog.amounts import Amounts
+from gpuspawner.catalog.loading import load_catalog, read_catalog
+from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
+from gpuspawner.catalog.placement import (
+    FieldRequirement,
+    NodeSelectorTerm,
+    Requirement,
+    Toleration,
+)
+from gpuspawner.catalog.problems import CatalogError, Problem
+from gpuspawner.catalog.schema import json_schema
+from gpuspawner.catalog.volumes import (
+    NFS,
+    Claim,
+    EmptyDir,
+    Ephemeral,
+    HostPath,
+    SharedMemory,
+    Volume,
+)
+
+__all__ = [
+    "NFS",
+    "Accelerator",
+    "AccessRule",
+    "Amounts",
+    "Catalog",
+    "CatalogError",
+    "Claim",
+    "EmptyDir",
+    "Ephemeral",
+    "FieldRequirement",
+    "HostPath",
+    "ImageChoice",
+    "NodeSelectorTerm",
+    "Problem",
+    "Profile",
+    "Requirement",
+    "SharedMemory",
+    "Sharing",
+    "Toleration",
+    "Volume",
+    "json_schema",
+    "load_catalog",
+    "matches",
+    "read_catalog",
+]

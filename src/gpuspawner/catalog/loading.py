@@ -1,0 +1,160 @@
+"""From a catalog's file to a `Catalog`, or to every reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path as FilePath
+from typing import Final
+
+from pydantic import ValidationError
+
+from gpuspawner.catalog.documents import read_document
+from gpuspawner.catalog.models import Catalog
+from gpuspawner.catalog.problems import CatalogError, Finding, Path, Problem, conflicts, field_name
+from gpuspawner.catalog.texts import is_slug
+from gpuspawner.catalog.tree import Branch, Scalar
+from gpuspawner.catalog.wording import findings_of
+
+MAX_BYTES: Final = 2**20
+"""What a ConfigMap can hold; a catalog of a hundred profiles is a twentieth of it."""
+
+_MAX_ROUNDS: Final = 50
+
+
+def load_catalog(path: FilePath, *, known_traits: Collection[str] | None = None) -> Catalog:
+    """The catalog in a file, which is UTF-8 YAML of at most `MAX_BYTES`.
+
+    `known_traits` are KubeSpawner's, to check overrides against; None leaves their names alone.
+
+    Raises:
+        CatalogError: with every problem, also when the file cannot be read.
+    """
+    file = str(path)
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CatalogError([Problem(file, None, "", f"cannot be read: {reason}")]) from error
+    if len(raw) > MAX_BYTES:
+        raise _too_large(file)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
+        raise CatalogError([Problem(file, line, "", message, "save it as UTF-8")]) from error
+    return read_catalog(text, file, known_traits=known_traits)
+
+
+def read_catalog(
+    text: str, name: str = "catalog.yaml", *, known_traits: Collection[str] | None = None
+) -> Catalog:
+    """The catalog in a YAML text; `name` stands for the file in problems.
+
+    Raises:
+        CatalogError: with every problem.
+    """
+    if len(text) > MAX_BYTES:
+        raise _too_large(name)
+    root, problems = read_document(text, name)
+    if root is None:
+        raise CatalogError(problems)
+    examination = _Examination(name, root, problems)
+    catalog = examination.run(known_traits)
+    if catalog is None or examination.problems:
+        raise CatalogError(examination.problems)
+    return catalog
+
+
+def _too_large(file: str) -> CatalogError:
+    return CatalogError([Problem(file, None, "", f"is larger than {MAX_BYTES // 1024} KiB")])
+
+
+class _Examination:
+    """Validates a tree, sets aside what was refused, and validates the rest again.
+
+    A model's own checks, and those between models, run only once their fields are sound. Without
+    further rounds the first mistake in a profile would hide that its accelerator does not exist.
+    """
+
+    def __init__(self, file: str, root: Branch, problems: list[Problem]) -> None:
+        self.problems = problems
+        self._file = file
+        self._root = root
+        self._refused: set[Path] = set()
+        self._reported: set[tuple[Path, str]] = set()
+
+    def run(self, known_traits: Collection[str] | None) -> Catalog | None:
+        context = {"known_traits": known_traits}
+        for _ in range(_MAX_ROUNDS):
+            try:
+                return Catalog.model_validate(self._root.plain(), context=context)
+            except ValidationError as error:
+                before = self._root
+                self._set_aside(list(findings_of(error, before)))
+                # Faults between the parts come last and all at once: nothing is left to find.
+                if error.errors()[0]["loc"] == () or self._root == before:
+                    return None
+        return None
+
+    def _set_aside(self, findings: list[Finding]) -> None:
+        refused: set[Path] = set()
+        replaced: dict[Path, Branch | None] = {}
+        added: dict[Path, dict[str, Branch]] = {}
+        for finding in findings:
+            branch, absent = self._root.walk(finding.path)
+            if isinstance(branch.value, dict) and absent:
+                path = branch.path + absent
+                stand_in = _stand_in(path, branch.line)
+                if stand_in is None:
+                    replaced[branch.path] = _stand_in(branch.path, branch.line)
+                else:
+                    added.setdefault(branch.path, {})[str(absent[0])] = stand_in
+            else:
+                path = branch.path
+                replaced[path] = _stand_in(path, branch.line, branch.value)
+            if not (absent and path in self._refused):
+                self._report(finding, path, branch.line)
+            refused.add(path)
+        self._refused |= refused
+        self._root = self._root.edited(replaced, added)
+
+    def _report(self, finding: Finding, path: Path, line: int) -> None:
+        for reason in finding.unless:
+            branch, absent = self._root.walk(reason)
+            if conflicts(self._refused, branch.path + absent):
+                return
+        if (path, finding.message) not in self._reported:
+            self._reported.add((path, finding.message))
+            problem = Problem(self._file, line, field_name(path), finding.message, finding.hint)
+            self.problems.append(problem)
+
+
+def _stand_in(path: Path, line: int, refused: object = None) -> Branch | None:
+    """A harmless value for one that was refused or is missing, where its absence would mislead.
+
+    Items of `profiles` and `images` must keep their places, which messages mention.
+    """
+    value: Scalar | dict[str, Branch] | list[Branch]
+    match path:
+        case ("profiles",):
+            value = []
+        case ("profiles", int()) | ("profiles", int(), "images", int()):
+            fields = ("slug", "title", "image") if "images" in path else ("slug", "title")
+            children = ((name, _stand_in((*path, name), line)) for name in fields)
+            value = {name: child for name, child in children if child is not None}
+        case (*_, int(index), "slug"):
+            lowered = refused.lower() if isinstance(refused, str) else ""
+            value = lowered if is_slug(lowered) else f"refused-{index}"
+        case (*_, "title" | "image"):
+            value = "refused"
+        case ("accelerators", _, "resource"):
+            value = "refused.example/device"
+        case ("volumes", str(name), "mount_path"):
+            value = f"/refused/{name}"
+        case ("access", _, "groups" | "profiles"):
+            value = [Branch((*path, 0), line, "*")]
+        case _:
+            return None
+    return None if value == refused else Branch(path, line, value)

@@ -1,0 +1,91 @@
+"""The catalog as a tree of plain values that know where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gpuspawner.catalog.problems import Path, bare, shown
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One value of the document: what it is, where it was written, and as what text.
+
+    `path` is where the document has it, also after `edited` has closed gaps in lists.
+    """
+
+    path: Path
+    line: int
+    value: Scalar | dict[str, Branch] | list[Branch]
+    text: str = ""
+
+    def plain(self) -> Any:
+        """The value as Python's own str, int, float, bool, None, dict and list."""
+        if isinstance(self.value, dict):
+            return {key: branch.plain() for key, branch in self.value.items()}
+        if isinstance(self.value, list):
+            return [branch.plain() for branch in self.value]
+        return self.value
+
+    def walk(self, path: Path) -> tuple[Branch, Path]:
+        """The deepest branch on `path`, and the steps that lead nowhere in the document."""
+        branch = self
+        for taken, step in enumerate(path):
+            if isinstance(branch.value, dict) and isinstance(step, str) and step in branch.value:
+                branch = branch.value[step]
+            elif isinstance(branch.value, list) and step in range(len(branch.value)):
+                branch = branch.value[int(step)]
+            else:
+                return branch, path[taken:]
+        return branch, ()
+
+    def edited(
+        self,
+        replaced: Mapping[Path, Branch | None],
+        added: Mapping[Path, Mapping[str, Branch]],
+    ) -> Branch:
+        """The tree with other branches at some paths, or none for None, and with more fields.
+
+        Both are keyed by `path` (in the document); `added` by that of the mapping they go into.
+        """
+        if isinstance(self.value, dict):
+            named = {
+                key: replaced[branch.path]
+                if branch.path in replaced
+                else branch.edited(replaced, added)
+                for key, branch in self.value.items()
+            }
+            kept = {key: branch for key, branch in named.items() if branch is not None}
+            return replace(self, value={**added.get(self.path, {}), **kept})
+        if isinstance(self.value, list):
+            items = (
+                replaced[branch.path] if branch.path in replaced else branch.edited(replaced, added)
+                for branch in self.value
+            )
+            return replace(self, value=[branch for branch in items if branch is not None])
+        return self
+
+
+def described(branch: Branch) -> str:
+    """What was found, in an admin's words."""
+    match branch.value:
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case None:
+            return (
+                "nothing"
+                if not branch.text
+                else f"{bare(branch.text)}, which YAML reads as nothing"
+            )
+        case bool():
+            return f"{bare(branch.text)}, which YAML reads as a boolean"
+        case int() | float():
+            return f"the number {bare(branch.text)}"
+        case _:
+            return f"the text {shown(branch.value)}"
