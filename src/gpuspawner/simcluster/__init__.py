@@ -1,0 +1,1 @@
+"""A simulated Kubernetes cluster inside one process, for demonstrations and tests."""

@@ -1,0 +1,1 @@
+"""The store over HTTP, with access rules and faults to order."""

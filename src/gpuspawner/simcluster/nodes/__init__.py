@@ -1,0 +1,1 @@
+"""Runs what is bound to a node, as local processes."""

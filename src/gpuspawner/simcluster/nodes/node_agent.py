@@ -1,0 +1,136 @@
+"""What the pods of one node share: its devices, images, addresses and directories."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpuspawner.simcluster.apimachinery.objects import Object
+from gpuspawner.simcluster.apimachinery.resources import CONFIGMAPS, SECRETS
+from gpuspawner.simcluster.apimachinery.status import ApiError
+from gpuspawner.simcluster.nodes import containers
+from gpuspawner.simcluster.nodes.addresses import LoopbackAddresses, PodSubnet
+from gpuspawner.simcluster.nodes.containers import KeyLookup
+from gpuspawner.simcluster.nodes.devices import DeviceManager
+from gpuspawner.simcluster.recorder import EventRecorder, Source
+from gpuspawner.simcluster.storage.store import Store
+
+NOT_FOUND = 404
+
+
+class PodLogs:
+    """Where the pods' logs are; those of a name's newest pod stay until the cluster ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._newest: dict[tuple[str, str], Path] = {}
+
+    def path(self, pod: Object) -> Path:
+        """The file for a new pod."""
+        metadata = pod["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        folder = self._directory / "_".join((*key, metadata["uid"]))
+        self._newest[key] = folder / f"{containers.main_container(pod)['name']}.log"
+        return self._newest[key]
+
+    def read(self, namespace: str, name: str) -> bytes | None:
+        """What the newest pod of that name has written; None if none was ever started."""
+        path = self._newest.get((namespace, name))
+        return path.read_bytes() if path is not None and path.exists() else None
+
+
+def search_path() -> str:
+    """Where commands are looked for: next to this Python first, then as for this process."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+@dataclass(slots=True)
+class NodeAgent:
+    """A node as its pods see it.
+
+    Attributes:
+        homes: where home directories are; one that belongs to a volume claim is found again by
+            the next pod that mounts the claim, on whichever node.
+        addresses: the addresses of pods that run as processes, shared by all nodes.
+        subnet: the addresses of simulated pods, which lead nowhere.
+        image_pull_seconds: how long an image takes that the node has not had before.
+    """
+
+    name: str
+    host_ip: str
+    store: Store
+    recorder: EventRecorder
+    devices: DeviceManager
+    addresses: LoopbackAddresses
+    subnet: PodSubnet
+    homes: Path
+    logs: PodLogs
+    image_pull_seconds: float = 0.0
+    path: str = field(default_factory=search_path)
+    _images: set[str] = field(default_factory=set)
+
+    def address(self, pod: Object) -> str:
+        """An address for a pod.
+
+        Raises:
+            AddressError: there is none left.
+        """
+        if not containers.is_simulated(pod):
+            return self.addresses.reserve(containers.container_ports(pod))
+        return self.host_ip if pod["spec"].get("hostNetwork") else self.subnet.reserve()
+
+    def release_address(self, address: str) -> None:
+        """Give back an address; the node's own is left alone."""
+        self.addresses.release(address)
+        self.subnet.release(address)
+
+    def has_image(self, image: str) -> bool:
+        """Whether the node has had that image before."""
+        return image in self._images
+
+    def keep_image(self, image: str) -> None:
+        """Remember that the node has that image."""
+        self._images.add(image)
+
+    def home(self, pod: Object) -> Path:
+        """The home directory of a pod: its volume claim's, or failing that its name's."""
+        namespace: str = pod["metadata"]["namespace"]
+        claim = containers.home_claim(pod)
+        folder = f"claim-{claim}" if claim else f"pod-{pod['metadata']['name']}"
+        return self.homes / namespace / folder
+
+    def log(self, pod: Object) -> Path:
+        """The file that gets a pod's output."""
+        return self.logs.path(pod)
+
+    def key_lookup(self, pod: Object) -> KeyLookup:
+        """How a pod's environment finds keys of Secrets and ConfigMaps in its namespace."""
+        namespace = pod["metadata"]["namespace"]
+
+        def look_up(kind: str, name: str, key: str) -> str | None:
+            resource = SECRETS if kind == "secretKeyRef" else CONFIGMAPS
+            try:
+                data = self.store.get(resource, namespace, name).get("data") or {}
+            except ApiError as error:
+                if error.code == NOT_FOUND:
+                    return None
+                raise
+            value = data.get(key)
+            return _plain(value) if resource is SECRETS and value is not None else value
+
+        return look_up
+
+    def say(self, pod: Object, kind: str, reason: str, message: str) -> None:
+        """Write an event about a pod."""
+        self.recorder.record(pod, Source("kubelet", self.name), kind, reason, message)
+
+
+def _plain(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise containers.ContainerConfigError(f"a Secret's value is not text: {error}") from error

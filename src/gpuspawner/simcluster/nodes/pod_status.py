@@ -1,0 +1,107 @@
+"""The status a kubelet writes, phase by phase. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from gpuspawner.simcluster.apimachinery.objects import Object
+from gpuspawner.simcluster.nodes.containers import Placement
+
+READINESS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+"""The conditions of a pod on a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWriter:
+    """What stays the same in the statuses of one pod.
+
+    Every method gives a merge patch of the pod's ``status``; times are the API's text.
+    """
+
+    pod: Object
+    placement: Placement
+    admitted_at: str
+
+    def waiting(self, reason: str, message: str = "") -> Object:
+        """Pending, since its containers wait for `reason`."""
+        waiting = {"reason": reason} | ({"message": message} if message else {})
+        return self._status("Pending", {"waiting": waiting}, now=self.admitted_at)
+
+    def running(self, now: str) -> Object:
+        """All containers run, and are ready."""
+        return self._status("Running", {"running": {"startedAt": now}}, now=now, ready=True)
+
+    def finished(self, exit_code: int, started_at: str, now: str) -> Object:
+        """The main container ended, and the pod with it."""
+        terminated = {
+            "exitCode": exit_code,
+            "reason": "Error" if exit_code else "Completed",
+            "startedAt": started_at,
+            "finishedAt": now,
+            "containerID": self._container_id(),
+        }
+        phase = "Failed" if exit_code else "Succeeded"
+        return self._status(phase, {"terminated": terminated}, now=now)
+
+    def not_started(self, reason: str, message: str, exit_code: int, now: str) -> Object:
+        """The main container's command could not be started."""
+        status = self.finished(exit_code, now, now)
+        for container in status["containerStatuses"]:
+            container["state"]["terminated"] |= {"reason": reason, "message": message}
+        return status
+
+    def rejected(self, reason: str, message: str, now: str) -> Object:
+        """The kubelet refused to admit the pod."""
+        return {"phase": "Failed", "reason": reason, "message": message, "startTime": now}
+
+    def _status(self, phase: str, state: Object, *, now: str, ready: bool = False) -> Object:
+        ip, host_ip = self.placement.pod_ip, self.placement.host_ip
+        return {
+            "phase": phase,
+            "conditions": [self._condition(kind, phase, now, ready=ready) for kind in READINESS],
+            "hostIP": host_ip,
+            "hostIPs": [{"ip": host_ip}],
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
+            "startTime": self.admitted_at,
+            "containerStatuses": [
+                self._container(container, state, ready=ready)
+                for container in self.pod["spec"]["containers"]
+            ],
+        }
+
+    def _condition(self, kind: str, phase: str, now: str, *, ready: bool) -> Object:
+        is_true = ready if kind in ("Ready", "ContainersReady") else True
+        condition: dict[str, Any] = {
+            "type": kind,
+            "status": str(is_true),
+            "lastProbeTime": None,
+            "lastTransitionTime": self.admitted_at if is_true and not ready else now,
+        }
+        if not is_true:
+            over = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}
+            condition["reason"] = over.get(phase, "ContainersNotReady")
+        return condition
+
+    def _container(self, container: Object, state: Object, *, ready: bool) -> Object:
+        image = str(container.get("image", ""))
+        has_started = "waiting" not in state
+        return {
+            "name": container["name"],
+            "ready": ready,
+            "started": ready,
+            "restartCount": 0,
+            "state": state,
+            "lastState": {},
+            "image": image,
+            "imageID": f"{image.partition('@')[0]}@sha256:{_digest(image)}" if has_started else "",
+        } | ({"containerID": self._container_id()} if has_started else {})
+
+    def _container_id(self) -> str:
+        return f"containerd://{_digest(self.pod['metadata']['uid'])}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

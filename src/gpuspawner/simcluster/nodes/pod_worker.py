@@ -1,0 +1,282 @@
+"""One pod on its node, from admission to the end of its deletion."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gpuspawner.capacity.model import read_pod
+from gpuspawner.simcluster.apimachinery.objects import Object, timestamp, utc_now
+from gpuspawner.simcluster.apimachinery.patching import PatchKind
+from gpuspawner.simcluster.apimachinery.resources import PODS
+from gpuspawner.simcluster.apimachinery.status import ApiError
+from gpuspawner.simcluster.nodes import containers
+from gpuspawner.simcluster.nodes.addresses import AddressError
+from gpuspawner.simcluster.nodes.containers import ContainerConfigError, Placement
+from gpuspawner.simcluster.nodes.devices import DeviceError
+from gpuspawner.simcluster.nodes.node_agent import NodeAgent
+from gpuspawner.simcluster.nodes.pod_status import StatusWriter
+from gpuspawner.simcluster.nodes.processes import Command, PodProcess
+from gpuspawner.simcluster.recorder import NORMAL, WARNING
+
+START_ERROR_CODE = 128
+"""The exit code a kubelet reports of a command that could not be started."""
+_NO_SUCH_POD = (404, 409)  # gone; or another pod has its name
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A container that runs; a simulated one has no process."""
+
+    at: str
+    process: PodProcess | None
+
+
+class PodWorker:
+    """Runs one pod.
+
+    It follows a kubelet's sequence: admission, image pull, start, running, and after a deletion
+    SIGTERM, the grace period and SIGKILL. A container that ends is not started again, whatever the
+    pod's ``restartPolicy``; init containers are not run, and of several containers only the main
+    one is.
+    """
+
+    def __init__(self, agent: NodeAgent, pod: Object) -> None:
+        self._agent = agent
+        self._pod = pod
+        self._uid: str = pod["metadata"]["uid"]
+        self._namespace: str = pod["metadata"]["namespace"]
+        self._name: str = pod["metadata"]["name"]
+        self._stopping = asyncio.Event()
+        self._deadline = float("inf")
+        self._grace: asyncio.Timeout | None = None
+        self._is_gone = False
+        self._devices: Mapping[str, tuple[str, ...]] = {}
+        self._started: _Started | None = None
+        self._status = StatusWriter(pod, Placement(agent.name, agent.host_ip, ""), _now())
+
+    def stop(self, grace_seconds: float) -> None:
+        """Delete the pod; asked again, the shorter grace period counts."""
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + grace_seconds)
+        self._stopping.set()
+        if self._grace is not None:
+            self._grace.reschedule(self._deadline)
+
+    def abandon(self) -> None:
+        """End at once: the pod is gone from the API, or its node is switched off."""
+        self._is_gone = True
+        self.stop(0)
+
+    async def run(self) -> None:
+        """Run the pod until it is deleted."""
+        try:
+            await self._bring_up()
+            await self._outlive()
+            await self._stopping.wait()
+            await self._end()
+        finally:
+            self._free()
+        if not self._is_gone:
+            self._finalize()
+
+    async def _bring_up(self) -> None:
+        """Start the main container, unless something speaks against it."""
+        if not self._admit():
+            return
+        image = str(containers.main_container(self._pod).get("image", ""))
+        if not await self._pull(image) or self._stopping.is_set():
+            return
+        if containers.is_simulated(self._pod):
+            self._has_started(None)
+        elif self._fails("exit"):
+            self._has_started(None)
+            self._has_ended(1)
+        else:
+            await self._start()
+
+    def _admit(self) -> bool:
+        if self._fails("admission"):
+            return self._reject("Allocate failed due to a failure that was asked for")
+        try:
+            requests = read_pod(self._pod).requests
+            self._devices = self._agent.devices.allocate(self._uid, requests)
+            pod_ip = self._agent.address(self._pod)
+        except (DeviceError, AddressError) as error:
+            return self._reject(str(error))
+        placement = Placement(self._agent.name, self._agent.host_ip, pod_ip)
+        self._status = StatusWriter(self._pod, placement, _now())
+        self._write(self._status.waiting("ContainerCreating"))
+        return True
+
+    def _reject(self, message: str) -> bool:
+        self._free()
+        reason = "UnexpectedAdmissionError"
+        self._write(self._status.rejected(reason, message, _now()))
+        self._say(WARNING, reason, message)
+        return False
+
+    def _fails(self, how: str) -> bool:
+        return containers.metadata_value(self._pod, containers.FAIL) == how
+
+    async def _pull(self, image: str) -> bool:
+        """Whether the image is there now; none is ever pulled."""
+        if self._fails("image"):
+            self._fail_pull(image)
+            return False
+        if self._agent.has_image(image):
+            self._say(NORMAL, "Pulled", f'Container image "{image}" already present on machine')
+            return True
+        self._say(NORMAL, "Pulling", f'Pulling image "{image}"')
+        seconds = self._agent.image_pull_seconds
+        if await self._is_stopped_within(seconds):
+            return False
+        self._agent.keep_image(image)
+        self._say(NORMAL, "Pulled", f'Successfully pulled image "{image}" in {seconds:g}s')
+        return True
+
+    def _fail_pull(self, image: str) -> None:
+        message = f'failed to pull and unpack image "{image}": not found'
+        self._say(NORMAL, "Pulling", f'Pulling image "{image}"')
+        self._say(WARNING, "Failed", f'Failed to pull image "{image}": {message}')
+        self._say(WARNING, "Failed", "Error: ErrImagePull")
+        self._write(self._status.waiting("ErrImagePull", message))
+        self._say(NORMAL, "BackOff", f'Back-off pulling image "{image}"')
+        self._say(WARNING, "Failed", "Error: ImagePullBackOff")
+        back_off = f'Back-off pulling image "{image}": ErrImagePull: {message}'
+        self._write(self._status.waiting("ImagePullBackOff", back_off))
+
+    async def _start(self) -> None:
+        try:
+            command = self._command()
+        except ContainerConfigError as error:
+            self._write(self._status.waiting("CreateContainerConfigError", str(error)))
+            self._say(WARNING, "Failed", f"Error: {error}")
+            return
+        try:
+            if shutil.which(command.argv[0], path=command.env["PATH"]) is None:
+                raise FileNotFoundError(
+                    f'exec: "{command.argv[0]}": executable file not found in $PATH'
+                )
+            process = await PodProcess.start(command)
+        except OSError as error:
+            message = f"failed to create containerd task: {error}"
+            self._write(self._status.not_started("StartError", message, START_ERROR_CODE, _now()))
+            self._say(WARNING, "Failed", f"Error: {message}")
+            return
+        self._has_started(process)
+
+    def _command(self) -> Command:
+        pod, placement = self._pod, self._status.placement
+        home = self._agent.home(pod)
+        node_env = {"PATH": self._agent.path, "HOME": str(home), **self._visible_devices()}
+        env = containers.environment(pod, placement, self._agent.key_lookup(pod), node_env=node_env)
+        argv = containers.arguments(pod, env, placement.pod_ip, as_root=os.geteuid() == 0)
+        return Command(argv, env, home, self._agent.log(pod))
+
+    def _visible_devices(self) -> dict[str, str]:
+        """What NVIDIA's device plugin tells a container."""
+        ids = [
+            device
+            for resource, devices in self._devices.items()
+            if resource.startswith("nvidia.com/")
+            for device in devices
+        ]
+        return {"NVIDIA_VISIBLE_DEVICES": ",".join(ids)} if ids else {}
+
+    def _has_started(self, process: PodProcess | None) -> None:
+        self._started = _Started(_now(), process)
+        name = containers.main_container(self._pod)["name"]
+        self._say(NORMAL, "Created", f"Created container: {name}")
+        self._say(NORMAL, "Started", f"Started container {name}")
+        self._write(self._status.running(self._started.at))
+
+    async def _outlive(self) -> None:
+        """Wait until the process ends, if there is one, or the pod is deleted."""
+        process = self._started.process if self._started else None
+        if process is None:
+            return
+        exit_ = asyncio.create_task(process.wait())
+        stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((exit_, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if exit_.done():
+            self._has_ended(exit_.result())
+        else:
+            exit_.cancel()
+
+    def _has_ended(self, exit_code: int) -> None:
+        """The container ended by itself: the pod keeps its name, and gives back all else."""
+        if self._started is not None:
+            self._write(self._status.finished(exit_code, self._started.at, _now()))
+        self._started = None
+        self._free()
+
+    async def _end(self) -> None:
+        """Stop what still runs."""
+        if self._started is None:
+            return
+        name = containers.main_container(self._pod)["name"]
+        self._say(NORMAL, "Killing", f"Stopping container {name}")
+        process = self._started.process
+        exit_code = 0 if process is None else await self._stop(process)
+        self._write(self._status.finished(exit_code, self._started.at, _now()))
+
+    async def _stop(self, process: PodProcess) -> int:
+        process.terminate()
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._grace:
+                return await process.wait()
+        except TimeoutError:
+            return await process.kill()
+        finally:
+            self._grace = None
+
+    async def _is_stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _free(self) -> None:
+        self._agent.devices.release(self._uid)
+        self._agent.release_address(self._status.placement.pod_ip)
+
+    def _finalize(self) -> None:
+        store = self._agent.store
+        try:
+            if store.get(PODS, self._namespace, self._name)["metadata"]["uid"] == self._uid:
+                store.finalize_deletion(PODS, self._namespace, self._name)
+        except ApiError as error:
+            if error.code not in _NO_SUCH_POD:
+                raise
+
+    def _write(self, status: Object) -> None:
+        """Write the status, unless the pod is gone and nobody told us yet."""
+        if self._is_gone:
+            return
+        patch = {"metadata": {"uid": self._uid}, "status": status}
+        try:
+            self._agent.store.patch(
+                PODS,
+                self._namespace,
+                self._name,
+                patch,
+                kind=PatchKind.MERGE,
+                subresource="status",
+            )
+        except ApiError as error:
+            if error.code not in _NO_SUCH_POD:
+                raise
+
+    def _say(self, kind: str, reason: str, message: str) -> None:
+        if not self._is_gone:
+            self._agent.say(self._pod, kind, reason, message)
+
+
+def _now() -> str:
+    return timestamp(utc_now())

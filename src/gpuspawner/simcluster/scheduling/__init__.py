@@ -1,0 +1,1 @@
+"""Binds pods to nodes, or says why it cannot."""

@@ -1,0 +1,1 @@
+"""What the API server keeps: objects, their versions and history, and how they are admitted."""

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpuspawner.simcluster.apimachinery.objects import Object
+from gpuspawner.simcluster.apimachinery.resources import (
+    LIMITRANGES,
+    NAMESPACES,
+    PODS,
+    PRIORITYCLASSES,
+    RUNTIMECLASSES,
+    SECRETS,
+    ResourceType,
+)
+from gpuspawner.simcluster.apimachinery.status import ApiError
+from gpuspawner.simcluster.storage.store import Store
+
+
+def create_pod(store: Store, container: Object | None = None, **spec: Any) -> Any:
+    containers = [{"name": "notebook"} | (container or {})]
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": containers} | spec}
+    return store.create(PODS, "default", pod)
+
+
+def test_a_pod_gets_its_defaults(store: Store) -> None:
+    spec = create_pod(store)["spec"]
+    assert spec["restartPolicy"] == "Always"
+    assert spec["schedulerName"] == "default-scheduler"
+    assert spec["terminationGracePeriodSeconds"] == 30
+    assert spec["serviceAccountName"] == "default"
+    assert spec["priority"] == 0
+
+
+def test_a_pods_status_is_reset(store: Store) -> None:
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}
+    made = store.create(PODS, "default", {**pod, "status": {"phase": "Running"}})
+    assert made["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "requests", "qos"),
+    [
+        pytest.param({}, None, "BestEffort", id="nothing asked, nothing filled in"),
+        pytest.param(
+            {"limits": {"cpu": "1", "nvidia.com/gpu": "1"}},
+            {"cpu": "1", "nvidia.com/gpu": "1"},
+            "Burstable",
+            id="limits become requests",
+        ),
+        pytest.param(
+            {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}},
+            {"cpu": "1", "memory": "1Gi"},
+            "Burstable",
+            id="a request of its own is kept",
+        ),
+        pytest.param(
+            {"limits": {"cpu": "2", "memory": "1Gi"}},
+            {"cpu": "2", "memory": "1Gi"},
+            "Guaranteed",
+            id="cpu and memory limited and requested alike are guaranteed",
+        ),
+    ],
+)
+def test_requests(store: Store, resources: Object, requests: Object | None, qos: str) -> None:
+    made = create_pod(store, {"resources": resources})
+    assert made["spec"]["containers"][0]["resources"].get("requests") == requests
+    assert made["status"]["qosClass"] == qos
+
+
+def test_a_limit_range_fills_in_what_a_container_lacks(store: Store) -> None:
+    item = {"type": "Container", "default": {"memory": "2Gi"}, "defaultRequest": {"cpu": "100m"}}
+    limits = {"metadata": {"name": "l"}, "spec": {"limits": [item]}}
+    store.create(LIMITRANGES, "default", limits)
+    made = create_pod(store, {"resources": {"limits": {"cpu": "4"}}})
+    resources = made["spec"]["containers"][0]["resources"]
+    assert resources["limits"] == {"cpu": "4", "memory": "2Gi"}
+    assert resources["requests"] == {"cpu": "4", "memory": "2Gi"}
+
+
+TOLERATED = [
+    ("node.kubernetes.io/not-ready", 300),
+    ("node.kubernetes.io/unreachable", 300),
+]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param([], TOLERATED, id="both are added"),
+        pytest.param(
+            [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}],
+            [("node.kubernetes.io/not-ready", 5), TOLERATED[1]],
+            id="one of its own is kept",
+        ),
+        pytest.param([{"operator": "Exists"}], [(None, None)], id="a wildcard suffices"),
+    ],
+)
+def test_tolerations(store: Store, own: list[Object], expected: list[Any]) -> None:
+    made = create_pod(store, tolerations=own)["spec"]["tolerations"]
+    assert [(item.get("key"), item.get("tolerationSeconds")) for item in made] == expected
+
+
+def test_priority_comes_from_the_named_class(store: Store) -> None:
+    gold = {"metadata": {"name": "gold"}, "value": 7, "preemptionPolicy": "Never"}
+    store.create(PRIORITYCLASSES, None, gold)
+    spec = create_pod(store, priorityClassName="gold")["spec"]
+    assert (spec["priority"], spec["preemptionPolicy"]) == (7, "Never")
+
+
+def test_priority_comes_from_the_global_default(store: Store) -> None:
+    usual = {"metadata": {"name": "usual"}, "value": 3, "globalDefault": True}
+    store.create(PRIORITYCLASSES, None, usual)
+    spec = create_pod(store)["spec"]
+    assert (spec["priority"], spec["priorityClassName"]) == (3, "usual")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        pytest.param(
+            {"priorityClassName": "gold"},
+            'pods "p" is forbidden: no PriorityClass with name gold was found',
+            id="an unknown priority class",
+        ),
+        pytest.param(
+            {"runtimeClassName": "nvidia"},
+            'pods "p" is forbidden: pod rejected: RuntimeClass "nvidia" not found',
+            id="an unknown runtime class",
+        ),
+    ],
+)
+def test_admission_refuses(store: Store, spec: Object, words: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        create_pod(store, **spec)
+    assert (caught.value.code, caught.value.message) == (403, words)
+
+
+def test_a_runtime_class_adds_its_scheduling_and_overhead(store: Store) -> None:
+    toleration = {"key": "gpu", "operator": "Exists"}
+    runtime = {
+        "metadata": {"name": "nvidia"},
+        "handler": "nvidia",
+        "overhead": {"podFixed": {"cpu": "100m"}},
+        "scheduling": {"nodeSelector": {"gpu": "yes"}, "tolerations": [toleration]},
+    }
+    store.create(RUNTIMECLASSES, None, runtime)
+    spec = create_pod(store, runtimeClassName="nvidia", nodeSelector={"zone": "a"})["spec"]
+    assert spec["overhead"] == {"cpu": "100m"}
+    assert spec["nodeSelector"] == {"zone": "a", "gpu": "yes"}
+    assert toleration in spec["tolerations"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        pytest.param({"containers": []}, "spec.containers: Required value", id="no containers"),
+        pytest.param(
+            {"containers": [{"name": "c"}, {"name": "c"}]}, "Duplicate value", id="the same name"
+        ),
+        pytest.param(
+            {"containers": [{"name": "c", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]},
+            'Not found: "v"',
+            id="a mount without a volume",
+        ),
+    ],
+)
+def test_invalid_pods(store: Store, spec: Object, words: str) -> None:
+    with pytest.raises(ApiError, match=words) as caught:
+        create_pod(store, **spec)
+    assert caught.value.code == 422
+
+
+@pytest.mark.parametrize(
+    ("resource", "namespace", "obj", "expected"),
+    [
+        pytest.param(
+            NAMESPACES, None, {}, {"status": {"phase": "Active"}}, id="a namespace is active"
+        ),
+        pytest.param(
+            SECRETS,
+            "default",
+            {"stringData": {"k": "v"}},
+            {"data": {"k": "dg=="}, "type": "Opaque", "stringData": None},
+            id="a secret's plain strings are encoded",
+        ),
+    ],
+)
+def test_other_defaults(
+    store: Store, resource: ResourceType, namespace: str | None, obj: Object, expected: Object
+) -> None:
+    made = store.create(resource, namespace, {"metadata": {"name": "x"}} | obj)
+    assert {key: made.get(key) for key in expected} == expected
