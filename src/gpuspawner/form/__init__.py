@@ -1,0 +1,117 @@
+"""The spawn form: offers as HTML. Everything that is put into it is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gpuspawner import wording
+from gpuspawner.offers import Offer, Standing
+from gpuspawner.quantity import format_amount, parse_amount
+
+
+@dataclass(frozen=True, slots=True)
+class Preselection:
+    """What the person last asked for, if it still can be had."""
+
+    profile: str = ""
+    image: str = ""
+
+
+def render(offers: Sequence[Offer], last: Preselection, *, for_user: str = "") -> str:
+    """The inside of JupyterHub's spawn form.
+
+    Args:
+        offers: at least one.
+        last: is chosen again if it can be started; else the default profile, else the first that
+            can be started.
+        for_user: whose offers these are, if an admin looks at another person's form.
+    """
+    chosen = _chosen(offers, last.profile)
+    return (
+        _environment()
+        .get_template("gpuspawner/form.html")
+        .render(
+            cards=[_card(offer, last) for offer in offers],
+            chosen=chosen,
+            age=_age(offers),
+            for_user=for_user,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("gpuspawner.form"), autoescape=True, undefined=StrictUndefined
+    )
+
+
+def _chosen(offers: Sequence[Offer], last: str) -> str | None:
+    startable = [offer for offer in offers if offer.can_start]
+    wanted = [
+        *(offer for offer in startable if offer.profile.slug == last),
+        *(offer for offer in startable if offer.profile.default),
+        *startable,
+    ]
+    return wanted[0].profile.slug if wanted else None
+
+
+def _card(offer: Offer, last: Preselection) -> dict[str, Any]:
+    profile = offer.profile
+    return {
+        "slug": profile.slug,
+        "title": profile.title,
+        "description": profile.description,
+        "standing": offer.standing.value,
+        "availability": wording.availability(offer),
+        "can_start": offer.can_start,
+        "accelerator": _accelerator(offer),
+        "sharing": wording.sharing(offer),
+        "amounts": _amounts(offer),
+        "grant": offer.decision.grant,
+        "images": [
+            {
+                "slug": image.slug,
+                "title": image.title,
+                "selected": image.slug == last.image
+                if profile.slug == last.profile and last.image
+                else image.default,
+            }
+            for image in profile.images
+        ],
+    }
+
+
+def _accelerator(offer: Offer) -> str:
+    if offer.accelerator is None:
+        return ""
+    return f"{offer.profile.count} \N{MULTIPLICATION SIGN} {offer.accelerator.title}"
+
+
+def _amounts(offer: Offer) -> list[str]:
+    parts = []
+    for resource, amounts in (("cpu", offer.profile.cpu), ("memory", offer.profile.memory)):
+        text = amounts.limit or amounts.guarantee
+        if text is None:
+            continue
+        most = parse_amount(resource, text)
+        words = wording.named(resource, most)
+        least = parse_amount(resource, amounts.guarantee or text)
+        if least < most:
+            words += f", {format_amount(resource, least)} guaranteed"
+        parts.append(words)
+    return parts
+
+
+def _age(offers: Sequence[Offer]) -> str:
+    """How old the figures are; empty where no figure is shown."""
+    known = any(offer.standing is not Standing.UNKNOWN for offer in offers)
+    age = offers[0].freshness.age
+    if not known or age is None:
+        return ""
+    return "less than a second ago" if age < 1 else f"{round(age)} s ago"

@@ -1,0 +1,13 @@
+"""From a profile to a pod: one builder for the request that is judged and for the spawner.
+
+`plan` merges a profile with what the hub's configuration says of KubeSpawner and gives the
+settings to start with; the request in it is read from the pod which those settings make, so that
+the verdict and the pod cannot disagree.
+"""
+
+from __future__ import annotations
+
+from gpuspawner.pod.manifest import pod_manifest
+from gpuspawner.pod.plan import BASE_NAMES, ConflictError, PodPlan, base_names, plan
+
+__all__ = ["BASE_NAMES", "ConflictError", "PodPlan", "base_names", "plan", "pod_manifest"]

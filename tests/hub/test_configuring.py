@@ -1,0 +1,98 @@
+"""What an operator writes in ``jupyterhub_config.py``, in a hub of its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from traitlets import TraitError
+from traitlets.config import Config
+
+import gpuspawner
+from gpuspawner.hub.configuring import CATALOG_VARIABLE
+
+from .conftest import HERE
+
+CATALOG = HERE / "catalog.yaml"
+
+
+async def run_hub(directory: Path, config: str) -> tuple[int, str]:
+    """Start JupyterHub with a configuration that is expected to end it; its status and output."""
+    (directory / "jupyterhub_config.py").write_text(config)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "jupyterhub",
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=os.environ,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_the_hub_does_not_start_on_a_bad_catalog_and_says_why(tmp_path: Path) -> None:
+    text = CATALOG.read_text().replace(
+        "accelerator: gpu\n    count", "accelerator: gpus\n    count"
+    )
+    (tmp_path / "catalog.yaml").write_text(text.replace("profiles: [cpu]", "profiles: [cpus]"))
+    config = "import gpuspawner\ngpuspawner.setup(c, 'catalog.yaml')\n"
+    status, output = await run_hub(tmp_path, config)
+    assert status != 0
+    assert "The catalog is not valid, so the hub does not start" in output
+    assert "catalog.yaml:31: profiles[2].accelerator: " in output
+    assert "did you mean 'gpu'?" in output
+    assert "catalog.yaml:35: access[0].profiles[0]: " in output
+    assert "Traceback" not in output
+
+
+async def test_the_hub_does_not_start_without_a_catalog_and_names_the_file(
+    tmp_path: Path,
+) -> None:
+    config = "import gpuspawner\ngpuspawner.setup(c, '/no/such/catalog.yaml')\n"
+    status, output = await run_hub(tmp_path, config)
+    assert status != 0
+    assert "/no/such/catalog.yaml" in output
+
+
+def test_setup_is_one_line() -> None:
+    c = Config()
+    gpuspawner.setup(c, CATALOG)
+    assert c.JupyterHub.spawner_class == "gpuspawner.GPUSpawner"
+    assert c.GPUSpawner.catalog_file == str(CATALOG)
+
+
+def test_setup_takes_the_catalog_that_is_already_configured() -> None:
+    c = Config()
+    c.GPUSpawner.catalog_file = str(CATALOG)
+    gpuspawner.setup(c)
+    assert c.GPUSpawner.catalog_file == str(CATALOG)
+
+
+def test_setup_takes_the_catalog_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(CATALOG_VARIABLE, str(CATALOG))
+    c = Config()
+    gpuspawner.setup(c)
+    assert c.GPUSpawner.catalog_file == str(CATALOG)
+
+
+def test_setup_without_any_catalog_says_where_it_looked() -> None:
+    with pytest.raises(TraitError, match=r"/etc/gpuspawner/catalog\.yaml"):
+        gpuspawner.setup(Config())
+
+
+def test_the_spawner_has_a_short_name() -> None:
+    (entry,) = entry_points(group="jupyterhub.spawners", name="gpu")
+    assert entry.load() is gpuspawner.GPUSpawner

@@ -1,0 +1,250 @@
+"""Every way to start a server, for people who may and people who may not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from .conftest import Answer, Hub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Options = dict[str, Any]
+Door = Callable[[Hub, str, Options], Awaitable[Answer]]
+
+
+async def form(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    return await visitor.post_form("hub/spawn", _fields(options))
+
+
+async def form_of_a_named_server(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    return await visitor.post_form(f"hub/spawn/{name}/second", _fields(options))
+
+
+async def form_used_by_an_admin(hub: Hub, name: str, options: Options) -> Answer:
+    await hub.visitor(name)
+    admin = await hub.visitor("admins-0")
+    return await admin.post_form(f"hub/spawn/{name}", _fields(options))
+
+
+async def query_link(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    query = "&".join(f"{key}={value}" for key, value in _fields(options).items())
+    return await visitor.get(f"hub/spawn?{query}")
+
+
+async def api_as_in_jupyterhub_6(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    return await visitor.api("POST", f"users/{name}/server", {"user_options": options})
+
+
+async def api_as_in_jupyterhub_5(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    return await visitor.api("POST", f"users/{name}/server", options)
+
+
+async def api_of_a_named_server(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    return await visitor.api("POST", f"users/{name}/servers/second", options)
+
+
+async def api_used_by_an_admin(hub: Hub, name: str, options: Options) -> Answer:
+    await hub.visitor(name)
+    admin = await hub.visitor("admins-0")
+    return await admin.api("POST", f"users/{name}/server", options)
+
+
+async def saved_options(hub: Hub, name: str, options: Options) -> Answer:
+    visitor = await hub.visitor(name)
+    user = hub.app.users[name]
+    user.spawner.orm_spawner.user_options = options
+    hub.app.db.commit()
+    return await visitor.api("POST", f"users/{name}/server")
+
+
+def _fields(options: Options) -> dict[str, str]:
+    """Options as the form's fields are called."""
+    profile = options.get("profile", "")
+    return {
+        "profile" if key == "profile" else f"profile-option-{profile}--{key}": value
+        for key, value in options.items()
+    }
+
+
+FORM_DOORS = [form, form_of_a_named_server, form_used_by_an_admin, query_link]
+API_DOORS = [
+    api_as_in_jupyterhub_6,
+    api_as_in_jupyterhub_5,
+    api_of_a_named_server,
+    api_used_by_an_admin,
+    saved_options,
+]
+DOORS = [pytest.param(door, id=door.__name__) for door in [*FORM_DOORS, *API_DOORS]]
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_profile_starts_for_whom_it_is_allowed(
+    hub: Hub, door: Door, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    answer = await door(hub, name, {"profile": "gpu", "image": "nightly"})
+    assert answer.status < 400, answer.text
+    (pod,) = hub.pods_of(name)
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert container["image"] == "example/torch:2"
+    assert pod["metadata"]["labels"]["gpuspawner/profile"] == "gpu"
+    await hub.stop_server(name, "second" if "named" in door.__name__ else "")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_profile_is_refused_to_whom_it_is_not_allowed(
+    hub: Hub, door: Door, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("students")
+    answer = await door(hub, name, {"profile": "gpu"})
+    assert answer.status == 403, answer.text
+    assert "There is no profile" in answer.text
+    assert hub.pods_of(name) == []
+    assert hub.failures == 0
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_who_is_allowed_nothing_starts_nothing_by_any_door(
+    hub: Hub, door: Door, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("nobody")
+    answer = await door(hub, name, {"profile": "cpu"})
+    assert answer.status == 403, answer.text
+    assert hub.pods_of(name) == []
+    assert hub.failures == 0
+
+
+async def test_who_is_allowed_nothing_gets_words_instead_of_a_form(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    visitor = await hub.visitor(new_name("nobody"))
+    answer = await visitor.get("hub/spawn")
+    assert answer.status == 403
+    assert "No server profile is open to you." in answer.text
+
+
+async def test_no_options_start_the_default_profile_for_whom_it_is_allowed(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("students")
+    answer = await api_as_in_jupyterhub_5(hub, name, {})
+    assert answer.status < 400, answer.text
+    (pod,) = hub.pods_of(name)
+    assert pod["metadata"]["labels"]["gpuspawner/profile"] == "cpu"
+    assert "nvidia.com/gpu" not in pod["spec"]["containers"][0]["resources"]["limits"]
+    await hub.stop_server(name)
+
+
+@pytest.mark.parametrize("body", [None, {}, {"user_options": None}, {"user_options": {}}])
+async def test_no_options_start_nothing_for_whom_the_default_is_not_allowed(
+    hub: Hub, body: Any, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("nobody")
+    visitor = await hub.visitor(name)
+    answer = await visitor.api("POST", f"users/{name}/server", body)
+    assert answer.status == 403, answer.text
+    assert "default one is not open to you" in answer.text
+    assert hub.pods_of(name) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"profile": "gpu", "image": "latest"}, id="an image that is not in the list"),
+        pytest.param({"profile": "cpu", "image": "stable"}, id="an image of another profile"),
+        pytest.param(
+            {"profile": "gpu", "image--unlisted-choice": "evil/image", "image": "evil/image"},
+            id="KubeSpawner's unlisted choice",
+        ),
+        pytest.param({"profile": "no-such"}, id="a profile that is not in the catalog"),
+        pytest.param({"profile": ["gpu"]}, id="a list for a profile"),
+        pytest.param({"profile": {"slug": "gpu"}}, id="an object for a profile"),
+        pytest.param({"profile": 1}, id="a number for a profile"),
+        pytest.param({"profile": True}, id="a boolean for a profile"),
+        pytest.param({"profile": "x" * 100_000}, id="a very long profile"),
+        pytest.param({"profile": "gpu\x00"}, id="a control character"),
+        pytest.param({"profile": "GPU"}, id="the right slug in upper case"),
+        pytest.param({"profile": "gpu", "image": ["stable"]}, id="a list for an image"),
+    ],
+)
+async def test_what_the_catalog_does_not_have_is_refused_with_words(
+    hub: Hub, options: Options, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    answer = await api_as_in_jupyterhub_6(hub, name, options)
+    assert answer.status == 403, answer.text
+    assert "Choose one of those on the spawn page" in answer.text
+    assert len(answer.text) < 1000
+    assert hub.pods_of(name) == []
+    assert hub.failures == 0
+
+
+async def test_options_that_the_catalog_does_not_know_change_nothing(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    options = {"profile": "cpu", "extra_resource_limits": {"nvidia.com/gpu": 2}, "mem_limit": "9G"}
+    answer = await api_as_in_jupyterhub_6(hub, name, options)
+    assert answer.status < 400, answer.text
+    (pod,) = hub.pods_of(name)
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"cpu": 1.0, "memory": 2**30}
+    await hub.stop_server(name)
+
+
+async def test_a_group_that_was_taken_away_counts_at_the_next_start(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await hub.visitor(name)
+    assert "One GPU" in (await visitor.get("hub/spawn")).text
+    hub.app.users[name].orm_user.groups = []
+    hub.app.db.commit()
+    answer = await form(hub, name, {"profile": "gpu"})
+    assert answer.status == 403
+    assert hub.pods_of(name) == []
+
+
+async def test_a_profile_that_never_fits_is_refused_with_the_figures(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    answer = await form(hub, name, {"profile": "huge"})
+    assert answer.status == 422
+    assert "Never fits: asks 3 nvidia.com/gpu, the largest node offers 2." in answer.text
+    assert hub.pods_of(name) == []
+    assert hub.failures == 0
+
+
+async def test_an_admin_sees_what_the_other_person_may_start(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("students")
+    await hub.visitor(name)
+    admin = await hub.visitor("admins-0")
+    answer = await admin.get(f"hub/spawn/{name}")
+    assert f"What {name} may start now" in answer.text
+    assert 'value="cpu"' in answer.text
+    assert 'value="gpu"' not in answer.text
+
+
+async def test_fifty_refusals_in_a_row_leave_the_hub_up(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("students")
+    assert hub.app.config.KubeSpawner.consecutive_failure_limit == 5
+    for _ in range(50):
+        answer = await api_as_in_jupyterhub_6(hub, name, {"profile": "gpu"})
+        assert answer.status == 403
+    assert hub.failures == 0
+    visitor = await hub.visitor(name)
+    assert (await visitor.get("hub/home")).status == 200
