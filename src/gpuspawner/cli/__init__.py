@@ -1,0 +1,60 @@
+"""The ``gpuspawner`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from gpuspawner._version import __version__
+from gpuspawner.catalog import CatalogError, json_schema
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """Who may start which GPU profile on a JupyterHub, and what fits right now."""
+
+
+@main.command()
+def schema() -> None:
+    """Print the catalog's JSON Schema, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(files: tuple[Path, ...]) -> None:
+    """Check catalogs; every problem is printed, and the exit status is 1 if there is one."""
+    from gpuspawner.spawner import load_catalog_for_kubespawner  # noqa: PLC0415 - takes a second
+
+    valid = True
+    for file in files:
+        try:
+            catalog = load_catalog_for_kubespawner(file)
+        except CatalogError as error:
+            valid = False
+            click.echo(error, err=True)
+        else:
+            click.echo(f"{file}: valid, {len(catalog.profiles)} profiles")
+            if not catalog.access:
+                click.echo(f"{file}: warning: no access rules, so nobody may start anything")
+    sys.exit(0 if valid else 1)
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Taken if it is free.")
+@click.option("--password", default=None, help="To sign in with; a random one if left out.")
+@click.option("--example", default="campus-a100", show_default=True, help="Which cluster.")
+@click.option("--still", is_flag=True, help="Other people's pods stay as they are.")
+def demo(port: int, password: str | None, example: str, still: bool) -> None:  # noqa: FBT001 - click's way
+    """Run a real JupyterHub on an embedded cluster, on this machine only, until Ctrl-C."""
+    try:
+        from gpuspawner.cli.demo import Options, run  # noqa: PLC0415 - needs the extra
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"the demo needs {error.name}: python3 -m pip install 'gpuspawner[demo]'"
+        ) from error
+    sys.exit(run(example, Options(port=port, password=password, still=still)))

@@ -1,0 +1,46 @@
+"""The demo's ``jupyterhub_config.py``. `gpuspawner.cli.demo` gives it its settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import gpuspawner
+from gpuspawner.cli.demo_sign_in import DemoAuthenticator
+
+c = get_config()  # type: ignore[name-defined] # noqa: F821 - JupyterHub puts it here
+settings = json.loads(Path(os.environ["GPUSPAWNER_DEMO_SETTINGS"]).read_text())
+
+gpuspawner.setup(c, settings["catalog"])
+
+c.JupyterHub.bind_url = settings["url"]
+c.JupyterHub.hub_ip = "127.0.0.1"
+c.JupyterHub.hub_port = settings["hub_port"]
+c.JupyterHub.db_url = f"sqlite:///{settings['state']}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = f"{settings['state']}/cookie_secret"
+c.JupyterHub.cleanup_servers = True
+c.JupyterHub.allow_named_servers = True
+c.ConfigurableHTTPProxy.command = ["configurable-http-proxy"]
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings['proxy_api_port']}"
+c.ConfigurableHTTPProxy.pid_file = f"{settings['state']}/proxy.pid"
+
+c.JupyterHub.authenticator_class = DemoAuthenticator
+c.DemoAuthenticator.people = settings["people"]
+c.DemoAuthenticator.password = settings["password"]
+c.DemoAuthenticator.allowed_users = set(settings["people"])
+c.DemoAuthenticator.manage_groups = True
+
+c.KubeSpawner.k8s_api_host = settings["cluster"]
+c.KubeSpawner.namespace = "jupyterhub"
+c.KubeSpawner.cmd = ["jupyterhub-singleuser"]
+c.KubeSpawner.delete_grace_period = 5
+c.KubeSpawner.start_timeout = 120
+c.KubeSpawner.pvc_name_template = "home-{username}"
+c.KubeSpawner.storage_pvc_ensure = True
+c.KubeSpawner.storage_class = "nfs-client"
+c.KubeSpawner.storage_capacity = "10Gi"
+c.KubeSpawner.volumes = {
+    "home": {"name": "home", "persistentVolumeClaim": {"claimName": "home-{username}"}}
+}
+c.KubeSpawner.volume_mounts = {"home": {"name": "home", "mountPath": "/home/jovyan"}}

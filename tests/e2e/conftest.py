@@ -1,0 +1,89 @@
+"""The demo as a person runs it, and a browser as a person uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+PASSWORD = "let-me-in"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Demo:
+    url: str
+    output: str
+    process: asyncio.subprocess.Process
+
+
+@asynccontextmanager
+async def running_demo(*arguments: str) -> AsyncIterator[Demo]:
+    """``gpuspawner demo``, interrupted at the end as by Ctrl-C."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("gpuspawner"),
+        "demo",
+        f"--password={PASSWORD}",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        output = await asyncio.wait_for(_until_ready(process), START_SECONDS)
+        address = re.search(r"^Open (http://127\.0\.0\.1:\d+/)$", output, re.MULTILINE)
+        assert address, output
+        yield Demo(address[1], output, process)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), START_SECONDS)
+
+
+async def _until_ready(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while line := (await process.stdout.readline()).decode():
+        lines.append(line)
+        if line.startswith("Press Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+@pytest.fixture
+async def demo() -> AsyncIterator[Demo]:
+    async with running_demo("--port=0", "--still") as demo:
+        yield demo
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("GPUSPAWNER_TESTS_REQUIRE_BROWSER"):
+            pytest.fail("no chromium on the PATH")
+        pytest.skip("no chromium on the PATH; install Debian's package chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
