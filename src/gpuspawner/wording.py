@@ -10,7 +10,7 @@ from gpuspawner.quantity import format_amount
 _NAMES = {"cpu": "CPU cores", "memory": "memory", "pods": "places for pods"}
 _SHARING: dict[Sharing, str] = {
     "exclusive": "yours alone",
-    "mig": "a slice of a GPU, isolated from its neighbours",
+    "mig": "isolated from its neighbours",
     "time-slicing": "shared by taking turns, no memory isolation",
     "mps": "shared at the same time, limited memory isolation",
 }
