@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from gpuspawner.capacity import wire
 from gpuspawner.errors import MalformedObjectError, QuantityError
@@ -20,7 +18,6 @@ from gpuspawner.quantity import parse_amount
 Resources = Mapping[str, int]
 """Resource name to amount: thousandths of a core for ``cpu``, whole units for all else."""
 
-T = TypeVar("T", bound=msgspec.Struct)
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed"})
 
 
@@ -122,7 +119,7 @@ def read_node(obj: bytes | Mapping[str, Any]) -> Node:
     Raises:
         MalformedObjectError: it is not a node.
     """
-    raw = _decode(obj, wire.Node)
+    raw = wire.decode(obj, wire.Node)
     spec, status = raw.spec or wire.NodeSpec(), raw.status or wire.NodeStatus()
     return Node(
         name=_name(raw.metadata, "node"),
@@ -143,7 +140,7 @@ def read_pod(obj: bytes | Mapping[str, Any]) -> Pod:
     Raises:
         MalformedObjectError: it is not a pod, or a quantity in it does not parse.
     """
-    raw = _decode(obj, wire.Pod)
+    raw = wire.decode(obj, wire.Pod)
     status = raw.status or wire.PodStatus()
     return Pod(
         uid=raw.metadata.uid or "",
@@ -166,7 +163,7 @@ def read_request(obj: bytes | Mapping[str, Any]) -> PodRequest:
     Raises:
         MalformedObjectError: it is not a pod, or a quantity in it does not parse.
     """
-    raw = _decode(obj, wire.Pod)
+    raw = wire.decode(obj, wire.Pod)
     spec = raw.spec
     return PodRequest(
         namespace=raw.metadata.namespace or "default",
@@ -287,12 +284,3 @@ def _name(metadata: wire.Metadata, kind: str) -> str:
     if not metadata.name:
         raise MalformedObjectError(f"a {kind} without metadata.name")
     return metadata.name
-
-
-def _decode(obj: bytes | Mapping[str, Any], kind: type[T]) -> T:
-    try:
-        if isinstance(obj, bytes):
-            return msgspec.json.decode(obj, type=kind)
-        return msgspec.convert(obj, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedObjectError(f"not a {kind.__name__.lower()}: {error}") from error

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-import msgspec
 
 from gpuspawner.capacity import wire
-from gpuspawner.errors import MalformedObjectError
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ def read_list_page(raw: bytes) -> ListPage:
     Raises:
         MalformedObjectError: it is not a list.
     """
-    page = _decode(raw, wire.ObjectList)
+    page = wire.decode(raw, wire.ObjectList)
     return ListPage(
         items=tuple(bytes(item) for item in page.items or ()),
         resource_version=page.metadata.resource_version or "",
@@ -74,12 +68,12 @@ def read_watch_line(raw: bytes) -> WatchLine:
     Raises:
         MalformedObjectError: it is not an event, or its object has no metadata.
     """
-    event = _decode(raw, wire.WatchEvent)
+    event = wire.decode(raw, wire.WatchEvent)
     obj = bytes(event.object)
     if event.type == "ERROR":
-        status = _decode(obj, wire.Status)
+        status = wire.decode(obj, wire.Status)
         return WatchLine(event.type, obj, code=status.code, message=status.message or "")
-    metadata = _decode(obj, wire.Bookmark).metadata
+    metadata = wire.decode(obj, wire.Bookmark).metadata
     is_bookmark = event.type == "BOOKMARK"
     return WatchLine(
         event.type,
@@ -87,10 +81,3 @@ def read_watch_line(raw: bytes) -> WatchLine:
         resource_version=metadata.resource_version or "",
         annotations=(metadata.annotations or {}) if is_bookmark else {},
     )
-
-
-def _decode(raw: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedObjectError(f"not a {kind.__name__}: {error}") from error

@@ -6,11 +6,33 @@ without being decoded. Names are the API's own, in Python's spelling.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from gpuspawner.errors import MalformedObjectError
+
 Quantities = dict[str, str | int | float]
+T = TypeVar("T", bound=msgspec.Struct)
+_decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
+
+
+def decode(obj: bytes | Mapping[str, Any], kind: type[T]) -> T:
+    """An API object of a kind, from its JSON as text or as plain objects.
+
+    Raises:
+        MalformedObjectError: it is not of that kind.
+    """
+    try:
+        if not isinstance(obj, bytes):
+            return msgspec.convert(obj, type=kind)
+        decoder = _decoders.get(kind)
+        if decoder is None:
+            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+        return cast("T", decoder.decode(obj))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedObjectError(f"not a {kind.__name__}: {error}") from error
 
 
 class Wire(msgspec.Struct, rename="camel"):
