@@ -5,7 +5,7 @@ The form, the start and the API all ask here, so that none can offer what anothe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -15,7 +15,7 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.catalog import Accelerator, Catalog, Profile
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.fit import Verdict, judge
-from gpuspawner.pod import PodPlan, plan
+from gpuspawner.pod import PodPlan, Settings, plan
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.selection import Selection
 
@@ -43,12 +43,14 @@ class Situation:
 
     Attributes:
         base: the configured values of the traits `gpuspawner.pod.base_names` names.
+        expand: replaces ``{username}`` and the like, as KubeSpawner will.
     """
 
     person: Person
     catalog: Catalog
-    base: Mapping[str, Any]
+    base: Settings
     view: View
+    expand: Callable[[Any], Any] = lambda value: value
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def offer_of(selection: Selection, situation: Situation) -> Offer | None:
         freshness=situation.view.freshness,
     )
     try:
-        planned = plan(profile, catalog, situation.base, selection.image)
+        planned = plan(profile, catalog, situation.base, selection.image, expand=situation.expand)
     except GPUSpawnerError as error:
         return replace(offer, standing=Standing.NEVER, fault=str(error))
     if not situation.view.freshness.is_live:

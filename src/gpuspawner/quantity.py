@@ -91,3 +91,15 @@ def format_amount(resource: str, amount: int) -> str:
         if abs(amount) >= factor:
             return f"{amount / factor:.1f}".removesuffix(".0") + f" {name}"
     return f"{amount} bytes"
+
+
+def format_apart(resource: str, one: int, other: int) -> tuple[str, str]:
+    """Two amounts as a person reads them, in a unit small enough that they read differently."""
+    texts = format_amount(resource, one), format_amount(resource, other)
+    if one == other or texts[0] != texts[1]:
+        return texts
+    for name, factor in _BINARY_UNITS[1:]:
+        texts = f"{one / factor:.1f} {name}", f"{other / factor:.1f} {name}"
+        if texts[0] != texts[1]:
+            return texts[0].replace(".0 ", " "), texts[1].replace(".0 ", " ")
+    return f"{one} bytes", f"{other} bytes"

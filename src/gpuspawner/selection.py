@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from reprlib import Repr
 
 from gpuspawner.catalog import Catalog, ImageChoice, Profile
 from gpuspawner.errors import GPUSpawnerError
 
 IMAGE_OPTION = "image"
 _ENVELOPE = frozenset({"user_options", "display_name"})
-_SHOWN_LENGTH = 80
+_brief = Repr()
+_brief.maxstring = _brief.maxother = 60
+_brief.maxlevel = 2
 
 
 class SelectionError(GPUSpawnerError, ValueError):
@@ -57,7 +60,7 @@ def read_selection(options: object, catalog: Catalog) -> Selection:
 def _profile(slug: object, catalog: Catalog) -> Profile:
     profile = catalog.profile(slug) if isinstance(slug, str) else None
     if profile is None:
-        raise SelectionError(f"There is no profile {_shown(slug)}.")
+        raise SelectionError(f"There is no profile {_brief.repr(slug)}.")
     return profile
 
 
@@ -67,10 +70,4 @@ def _image(slug: object, profile: Profile) -> ImageChoice | None:
     for image in profile.images:
         if image.slug == slug:
             return image
-    raise SelectionError(f"The profile {profile.title} has no image {_shown(slug)}.")
-
-
-def _shown(value: object) -> str:
-    """A value that came from outside, short enough for a sentence."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+    raise SelectionError(f"The profile {profile.title} has no image {_brief.repr(slug)}.")

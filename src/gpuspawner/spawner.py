@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kubespawner import KubeSpawner
-from traitlets import Float, Unicode
+from traitlets import Float, TraitError, Unicode
 
 from gpuspawner import form, wording
 from gpuspawner.capacity.shared import shared_watch
 from gpuspawner.catalog import Catalog, CatalogError, load_catalog
 from gpuspawner.offers import Offer, Situation, Standing, View, offer_of, offers_in
-from gpuspawner.pod import PodPlan, base_names
+from gpuspawner.pod import SettingError, base_names
 from gpuspawner.policy import Person
 from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count
 from gpuspawner.selection import Selection, SelectionError, read_selection
@@ -103,6 +103,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         self._restore()
         try:
             offer = await self._offer_asked_for()
+            self._apply(offer)
         except SpawnRefusedError as refusal:
             self.log.info(
                 "Refused %s a server (%s): %s",
@@ -112,8 +113,6 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             )
             keep_out_of_failure_count(self)
             raise
-        if offer.plan is not None:
-            self._apply(offer.plan)
 
     def clear_state(self) -> None:
         """Forget the last server, and with it all that its profile changed here."""
@@ -128,12 +127,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             self._refuse_profile(selection)
         if not offer.can_start:
             self._log_faults([offer])
-            busy = offer.standing is Standing.BUSY
-            raise SpawnRefusedError(
-                503 if busy else 422,
-                "busy" if busy else "never-fits",
-                f"{offer.profile.title} cannot be started now. {_sentence(offer)}",
-            )
+            self._refuse_offer(offer)
         return offer
 
     def _catalog_or_refuse(self) -> Catalog:
@@ -162,11 +156,24 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         )
         raise SpawnRefusedError(403, "not-allowed", f"{words} {_CHOOSE}")
 
+    def _refuse_offer(self, offer: Offer) -> NoReturn:
+        status, code = 422, "never-fits"
+        if offer.fault:
+            status, code = 503, "misconfigured"
+        elif offer.standing is Standing.BUSY:
+            status, code = 503, "busy"
+        words = wording.availability(offer)
+        raise SpawnRefusedError(
+            status,
+            code,
+            f"{offer.profile.title} cannot be started now. {words[0].upper()}{words[1:]}.",
+        )
+
     async def _situation(self, catalog: Catalog) -> Situation:
         watch = shared_watch(self.api.api_client.configuration)
         await watch.wait_synced(self.first_look_timeout)
         view = View(watch.snapshot(), watch.freshness())
-        return Situation(self.person, catalog, self._base(catalog), view)
+        return Situation(self.person, catalog, self._base(catalog), view, self._expand)
 
     def _base(self, catalog: Catalog) -> dict[str, Any]:
         """The configured values of the traits a plan needs, whatever profile is applied."""
@@ -174,10 +181,26 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             name: self._configured.get(name, getattr(self, name)) for name in base_names(catalog)
         }
 
-    def _apply(self, plan: PodPlan) -> None:
-        for name, value in plan.settings.items():
-            self._configured[name] = getattr(self, name)
-            setattr(self, name, deepcopy(value))
+    def _expand(self, value: Any) -> Any:
+        try:
+            return self._expand_all(value)
+        except (AttributeError, LookupError, ValueError) as error:
+            raise SettingError(f"{value!r} cannot be expanded: {error!r}") from error
+
+    def _apply(self, offer: Offer) -> None:
+        settings = offer.plan.settings if offer.plan is not None else {}
+        try:
+            for name, value in settings.items():
+                self._configured[name] = getattr(self, name)
+                setattr(self, name, deepcopy(value))
+        except TraitError as error:
+            self._restore()
+            self.log.error("The profile %r cannot be used: %s", offer.profile.slug, error)  # noqa: TRY400 - the words say it all
+            raise SpawnRefusedError(
+                503,
+                "misconfigured",
+                f"{offer.profile.title} cannot be started: {wording.CONTRADICTION}.",
+            ) from error
 
     def _restore(self) -> None:
         """Put back every setting that a profile changed, so that none reaches the next server."""
@@ -200,8 +223,3 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         for offer in offers:
             if offer.fault:
                 self.log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)
-
-
-def _sentence(offer: Offer) -> str:
-    words = wording.availability(offer)
-    return f"{words[0].upper()}{words[1:]}."

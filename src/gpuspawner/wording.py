@@ -5,8 +5,9 @@ from __future__ import annotations
 from gpuspawner.catalog import Sharing
 from gpuspawner.fit import Shortfall, Verdict
 from gpuspawner.offers import Offer, Standing
-from gpuspawner.quantity import format_amount
+from gpuspawner.quantity import format_amount, format_apart
 
+CONTRADICTION = "the hub's configuration and this profile contradict each other"
 _NAMES = {"cpu": "CPU cores", "memory": "memory", "pods": "places for pods"}
 _SHARING: dict[Sharing, str] = {
     "exclusive": "yours alone",
@@ -19,7 +20,7 @@ _SHARING: dict[Sharing, str] = {
 def availability(offer: Offer) -> str:
     """One sentence, without its full stop, on whether the offer can be started and why."""
     if offer.fault:
-        return "cannot start: the hub's configuration and this profile contradict each other"
+        return f"cannot start: {CONTRADICTION}"
     verdict = offer.verdict
     if verdict is None or offer.standing is Standing.UNKNOWN:
         return f"unknown: {_unknown(offer)}"
@@ -41,7 +42,10 @@ def sharing(offer: Offer) -> str:
 
 def named(resource: str, amount: int) -> str:
     """An amount with its resource: ``"128 GiB of memory"``, ``"2 nvidia.com/gpu"``."""
-    words = format_amount(resource, amount)
+    return _with_name(resource, format_amount(resource, amount))
+
+
+def _with_name(resource: str, words: str) -> str:
     if resource == "cpu":
         return f"{words} CPU {'core' if words == '1' else 'cores'}"
     if resource == "memory":
@@ -57,18 +61,22 @@ def _free(offer: Offer, verdict: Verdict) -> str:
 
 
 def _busy(offer: Offer, verdict: Verdict) -> str:
-    closed = ""
+    parts = [_full(offer, verdict)] if verdict.short else []
     if verdict.closed_nodes:
-        closed = f"{_count(verdict.closed_nodes, 'node')} closed to new servers at present"
-    if not verdict.short:
-        return closed or "no node takes it at present"
+        parts.append(f"{_count(verdict.closed_nodes, 'node')} closed to new servers at present")
+    return "; ".join(parts) or "no node takes it at present"
+
+
+def _full(offer: Offer, verdict: Verdict) -> str:
     own = offer.accelerator.resource if offer.accelerator else ""
-    if own in verdict.short:
-        reason = f"none of {verdict.slots_if_empty} free"
-    else:
-        names = [_NAMES.get(resource, resource) for resource in sorted(verdict.short)]
-        reason = f"no node has enough {' and '.join(names)} left"
-    return f"{reason}; {closed}" if closed else reason
+    others = [short for short in verdict.short if own not in short]
+    names = sorted(_NAMES.get(name, name) for name in frozenset[str]().union(*others))
+    listed = " and ".join(names)
+    if not own:
+        return f"no node has enough {listed} left"
+    if not others:
+        return f"none of {verdict.slots_if_empty} free"
+    return f"no node with a free one has enough {listed} left"
 
 
 def _never(verdict: Verdict) -> str:
@@ -82,8 +90,8 @@ def _never(verdict: Verdict) -> str:
 def _shortfall(shortfall: Shortfall) -> str:
     if shortfall.most == 0:
         return f"no node offers {shortfall.resource}"
-    most = format_amount(shortfall.resource, shortfall.most)
-    return f"asks {named(shortfall.resource, shortfall.asked)}, the largest node offers {most}"
+    asked, most = format_apart(shortfall.resource, shortfall.asked, shortfall.most)
+    return f"asks {_with_name(shortfall.resource, asked)}, the largest node offers {most}"
 
 
 def _unknown(offer: Offer) -> str:
@@ -95,7 +103,7 @@ def _unknown(offer: Offer) -> str:
         return f"the hub is not allowed to see the cluster ({rights})"
     if freshness.age is None:
         return "the cluster has not answered yet"
-    return f"the cluster has not answered for {round(freshness.age)} s"
+    return f"the cluster has not answered for {max(1, round(freshness.age))} s"
 
 
 def _count(number: int, noun: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuspawner.capacity import wire
-from gpuspawner.errors import MalformedObjectError, QuantityError
+from gpuspawner.errors import MalformedObjectError
 from gpuspawner.quantity import parse_amount
 
 Resources = Mapping[str, int]
@@ -171,15 +171,25 @@ def read_request(obj: bytes | Mapping[str, Any]) -> PodRequest:
         requests=effective_requests(spec),
         node_selector=spec.node_selector or {},
         affinity=_required_affinity(spec),
-        tolerations=tuple(
-            Toleration(t.key or "", t.operator or "", t.value or "", t.effect or "")
-            for t in spec.tolerations or ()
-        ),
+        tolerations=tuple(_toleration(toleration) for toleration in spec.tolerations or ()),
         node_name=spec.node_name or "",
         scheduler_name=spec.scheduler_name or "default-scheduler",
         priority=spec.priority or 0,
         unchecked=_unchecked(spec),
     )
+
+
+def read_toleration(obj: Mapping[str, Any]) -> Toleration:
+    """A toleration from plain objects.
+
+    Raises:
+        MalformedObjectError: it is not a toleration.
+    """
+    return _toleration(wire.decode(obj, wire.Toleration))
+
+
+def _toleration(raw: wire.Toleration) -> Toleration:
+    return Toleration(raw.key or "", raw.operator or "", raw.value or "", raw.effect or "")
 
 
 def effective_requests(spec: wire.PodSpec) -> Resources:
@@ -206,15 +216,21 @@ def effective_requests(spec: wire.PodSpec) -> Resources:
         _raise_to(peak, needs)
     _raise_to(running, peak)
     if spec.resources is not None:
-        running.update(
-            {
-                name: amount
-                for name, amount in _requests(spec.resources).items()
-                if name in ("cpu", "memory") or name.startswith("hugepages-")
-            }
-        )
+        running.update(_pod_level(spec.resources, running))
     _add(running, _amounts(spec.overhead))
     return running
+
+
+def _pod_level(resources: wire.Resources, containers: Resources) -> dict[str, int]:
+    """What a pod asks as a whole; a limit stands in where neither it nor a container requests."""
+    limits = _amounts(resources.limits).items()
+    asked = {name: amount for name, amount in limits if name not in containers}
+    asked.update(_amounts(resources.requests))
+    return {
+        name: amount
+        for name, amount in asked.items()
+        if name in ("cpu", "memory") or name.startswith("hugepages-")
+    }
 
 
 def _requests(resources: wire.Resources | None) -> dict[str, int]:
@@ -226,7 +242,7 @@ def _requests(resources: wire.Resources | None) -> dict[str, int]:
 def _amounts(quantities: Mapping[str, str | float] | None) -> dict[str, int]:
     try:
         return {name: parse_amount(name, text) for name, text in (quantities or {}).items()}
-    except QuantityError as error:
+    except ValueError as error:  # QuantityError, or an integer of thousands of digits
         raise MalformedObjectError(str(error)) from error
 
 

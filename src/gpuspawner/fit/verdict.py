@@ -38,8 +38,8 @@ class Verdict:
         never: the pod fits no node however many other pods leave.
         shortfalls: for a pod that never fits, what no node that is for it has enough of.
         closed_nodes: nodes that are for the pod and large enough, but take no pods at present.
-        short: number of nodes by resource that other pods have used up, among the nodes that are
-            for the pod, large enough and open.
+        short: the nodes that are for the pod, large enough and open, but full: how many of them
+            by the resources that they are short of.
         unchecked: features of the pod that no check judges.
     """
 
@@ -53,7 +53,7 @@ class Verdict:
     never: bool = False
     shortfalls: tuple[Shortfall, ...] = ()
     closed_nodes: int = 0
-    short: Mapping[str, int] = field(default_factory=dict)
+    short: Mapping[frozenset[str], int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
 
 
@@ -61,7 +61,7 @@ def judge(request: PodRequest, snapshot: Snapshot) -> Verdict:
     """The verdict that the scheduler would reach, as far as the checks go."""
     nodes: dict[str, int] = {}
     histogram: Counter[str] = Counter()
-    short: Counter[str] = Counter()
+    short: Counter[frozenset[str]] = Counter()
     eligible: list[NodeState] = []
     lasting = closed = slots_if_empty = 0
     for name, state in snapshot.nodes.items():
@@ -76,7 +76,7 @@ def judge(request: PodRequest, snapshot: Snapshot) -> Verdict:
         lasting += not _LASTING.isdisjoint(hindrances)
         closed += Hindrance.CLOSED in hindrances and _LASTING.isdisjoint(hindrances)
         if hindrances == {Hindrance.FULL}:
-            short.update(reason.resource for reason in every)
+            short[frozenset(reason.resource for reason in every)] += 1
     total = len(snapshot.nodes)
     never = bool(total) and lasting == total
     fits = bool(nodes)

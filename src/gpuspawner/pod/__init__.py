@@ -8,6 +8,15 @@ the verdict and the pod cannot disagree.
 from __future__ import annotations
 
 from gpuspawner.pod.manifest import pod_manifest
-from gpuspawner.pod.plan import BASE_NAMES, ConflictError, PodPlan, base_names, plan
+from gpuspawner.pod.plan import ConflictError, PodPlan, Settings, base_names, plan
+from gpuspawner.pod.shapes import SettingError
 
-__all__ = ["BASE_NAMES", "ConflictError", "PodPlan", "base_names", "plan", "pod_manifest"]
+__all__ = [
+    "ConflictError",
+    "PodPlan",
+    "SettingError",
+    "Settings",
+    "base_names",
+    "plan",
+    "pod_manifest",
+]

@@ -5,19 +5,31 @@ This follows ``kubespawner.objects.make_pod``; a test holds it to that function'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gpuspawner.pod.merging import camel_keys, items_of
 
+Expand = Callable[[Any], Any]
+
+_EXPANDED = ("extra_containers", "extra_pod_config", "init_containers")
+_DEFAULT_PORT = 8888
 _RESOURCES = (("requests", "guarantee", "guarantees"), ("limits", "limit", "limits"))
 
 
-def pod_manifest(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A core/v1 Pod with the fields that decide where it may run."""
-    containers = [_notebook(settings), *_parts(settings, "extra_containers")]
+def pod_manifest(
+    settings: Mapping[str, Any], expand: Expand = lambda value: value
+) -> dict[str, Any]:
+    """A core/v1 Pod with the fields that decide where it may run.
+
+    Args:
+        settings: values of KubeSpawner's traits; those that are left out have their default.
+        expand: replaces ``{username}`` and the like in what KubeSpawner expands.
+    """
+    expanded = {name: expand(settings[name]) for name in _EXPANDED if settings.get(name)}
+    settings = {**settings, **expanded}
     spec: dict[str, Any] = {
-        "containers": containers,
+        "containers": [_notebook(settings), *_parts(settings, "extra_containers")],
         "initContainers": _parts(settings, "init_containers"),
         "nodeSelector": settings.get("node_selector") or {},
         "tolerations": _parts(settings, "tolerations"),
@@ -45,7 +57,11 @@ def _notebook(settings: Mapping[str, Any]) -> dict[str, Any]:
         }
         resources[kind] = {name: value for name, value in of_kind.items() if value}
         resources[kind].update(settings.get(f"extra_resource_{extra}") or {})
-    return {"resources": resources, **camel_keys(settings.get("extra_container_config") or {})}
+    return {
+        "resources": resources,
+        "ports": [{"containerPort": settings.get("port") or _DEFAULT_PORT}],
+        **camel_keys(settings.get("extra_container_config") or {}),
+    }
 
 
 def _affinity(settings: Mapping[str, Any]) -> dict[str, Any]:

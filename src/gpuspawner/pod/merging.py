@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 Items = list[Any] | Mapping[str, Any] | None
+_TERM_KEYS = ("matchExpressions", "matchFields")
 _SNAKE = re.compile(r"_([a-z])")
 
 
@@ -22,8 +24,13 @@ def items_of(value: Items) -> list[Any]:
 
 
 def with_item(value: Items, key: str, item: object) -> list[Any] | dict[str, Any]:
-    """The setting with one item more, in the shape it had; `key` is used if that is a mapping."""
+    """The setting with one item more, in the shape it had; `key` is used if that is a mapping.
+
+    Nothing is lost if the mapping has the key already: the item gets a longer one.
+    """
     if isinstance(value, Mapping):
+        while key in value:
+            key += "-"
         return {**value, key: item}
     return [*(value or ()), item]
 
@@ -33,7 +40,7 @@ def override(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
     Mappings are merged and a None in one deletes its key; everything else is replaced.
     """
-    for name, value in changes.items():
+    for name, value in deepcopy(dict(changes)).items():
         if isinstance(value, Mapping) and isinstance(target.get(name), Mapping):
             target[name] = merged(target[name], value)
         else:
@@ -62,10 +69,13 @@ def camel_keys(part: Mapping[str, Any]) -> dict[str, Any]:
 def both_terms(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """The node selector term that a node matches if it matches both.
 
-    Terms of one selector are alternatives; the expressions inside a term must all hold.
+    Terms of one selector are alternatives; the expressions inside a term must all hold. A term
+    without any matches nothing.
     """
+    if not any(map(one.get, _TERM_KEYS)) or not any(map(other.get, _TERM_KEYS)):
+        return {}
     return {
-        key: [*one.get(key, ()), *other.get(key, ())]
-        for key in ("matchExpressions", "matchFields")
+        key: [*(one.get(key) or ()), *(other.get(key) or ())]
+        for key in _TERM_KEYS
         if one.get(key) or other.get(key)
     }

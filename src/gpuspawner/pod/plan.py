@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
+from posixpath import normpath
 from typing import Any
 
-from gpuspawner.capacity.model import PodRequest, read_request
+from gpuspawner.capacity.model import PodRequest, read_request, read_toleration
 from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile
 from gpuspawner.errors import GPUSpawnerError
-from gpuspawner.pod.manifest import pod_manifest
+from gpuspawner.pod.manifest import Expand, pod_manifest
 from gpuspawner.pod.merging import both_terms, camel_keys, items_of, override, with_item
+from gpuspawner.pod.shapes import check_shapes, with_bytes
 from gpuspawner.pod.volumes import volume_and_mount
 from gpuspawner.quantity import parse_amount
 
@@ -20,7 +22,8 @@ Settings = Mapping[str, Any]
 """Names of KubeSpawner's traits and their values."""
 
 PROFILE_LABEL = "gpuspawner/profile"
-_ACCELERATOR_PREFIXES = (
+_DEVICE_SETTINGS = ("extra_resource_limits", "extra_resource_guarantees")
+_DEVICE_PREFIXES = (
     "nvidia.com/",
     "amd.com/",
     "gpu.intel.com/",
@@ -56,6 +59,7 @@ READ_NAMES = frozenset(
         "namespace",
         "pod_affinity_required",
         "pod_anti_affinity_required",
+        "port",
         "scheduler_name",
     }
 )
@@ -86,7 +90,12 @@ def base_names(catalog: Catalog) -> frozenset[str]:
 
 
 def plan(
-    profile: Profile, catalog: Catalog, base: Settings, image: ImageChoice | None = None
+    profile: Profile,
+    catalog: Catalog,
+    base: Settings,
+    image: ImageChoice | None = None,
+    *,
+    expand: Expand = lambda value: value,
 ) -> PodPlan:
     """Merge a profile with the configured values of the traits in `base`, which stay as they are.
 
@@ -94,44 +103,59 @@ def plan(
     required node affinity are combined so that a node must satisfy both sides.
     ``kubespawner_override`` comes last, with the meaning it has in KubeSpawner.
 
+    Args:
+        profile: one of the catalog's.
+        catalog: where its accelerator and volumes are.
+        base: values of the traits that `base_names` names.
+        image: one of the profile's images; None takes its default.
+        expand: replaces ``{username}`` and the like, as KubeSpawner will.
+
     Raises:
-        ConflictError: both mount a volume on the same path.
+        ConflictError: the two sides contradict each other.
+        SettingError: the result holds what KubeSpawner would refuse.
         MalformedObjectError: the result is not a pod that can be judged.
     """
+    settings = _merged(profile, catalog, base)
+    chosen = image.image if image is not None else profile.default_image
+    if chosen is not None and "image" not in profile.kubespawner_override:
+        settings["image"] = chosen
+    changed = CHANGED_NAMES.union(profile.kubespawner_override)
+    request = read_request(pod_manifest(with_bytes(settings), expand))
+    _check_devices(profile, catalog, request)
+    return PodPlan({name: settings[name] for name in sorted(changed) if name in settings}, request)
+
+
+def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any]:
     settings = {name: deepcopy(value) for name, value in base.items()}
-    accelerator = catalog.accelerators[profile.accelerator] if profile.accelerator else None
     _drop_accelerators(settings, catalog)
     _set_amounts(settings, "cpu", profile.cpu, lambda text: parse_amount("cpu", text) / 1000)
     _set_amounts(settings, "mem", profile.memory, lambda text: parse_amount("memory", text))
-    chosen = image.image if image is not None else profile.default_image
-    if chosen is not None:
-        settings["image"] = chosen
     settings["environment"] = {**(settings.get("environment") or {}), **profile.env}
     settings["extra_labels"] = {
         **(settings.get("extra_labels") or {}),
         PROFILE_LABEL: profile.slug,
     }
-    if accelerator is not None:
+    if profile.accelerator:
+        accelerator = catalog.accelerators[profile.accelerator]
         _place(settings, accelerator)
         settings["extra_resource_limits"][accelerator.resource] = str(profile.count)
     for name in profile.volumes:
-        _mount(settings, *volume_and_mount(name, catalog.volumes[name]))
+        volume, mount = volume_and_mount(name, catalog.volumes[name])
+        settings["volumes"] = with_item(settings.get("volumes"), volume["name"], volume)
+        settings["volume_mounts"] = with_item(settings.get("volume_mounts"), mount["name"], mount)
     override(settings, profile.kubespawner_override)
-    changed = CHANGED_NAMES.union(profile.kubespawner_override)
-    return PodPlan(
-        settings={name: settings[name] for name in sorted(changed) if name in settings},
-        request=read_request(pod_manifest(settings)),
-    )
+    check_shapes(settings)
+    _check_mounts(settings)
+    return settings
 
 
 def _drop_accelerators(settings: dict[str, Any], catalog: Catalog) -> None:
     """Only the profile says which accelerators a server gets, never the base."""
-    ours = {accelerator.resource for accelerator in catalog.accelerators.values()}
-    for name in ("extra_resource_limits", "extra_resource_guarantees"):
+    for name in _DEVICE_SETTINGS:
         settings[name] = {
             resource: amount
             for resource, amount in (settings.get(name) or {}).items()
-            if resource not in ours and not resource.startswith(_ACCELERATOR_PREFIXES)
+            if not _is_device(resource, catalog)
         }
 
 
@@ -174,14 +198,56 @@ def _place(settings: dict[str, Any], accelerator: Accelerator) -> None:
         }
 
 
-def _mount(settings: dict[str, Any], volume: dict[str, Any], mount: dict[str, Any]) -> None:
-    path = mount["mountPath"].rstrip("/")
-    for existing in map(camel_keys, items_of(settings.get("volume_mounts"))):
-        if str(existing.get("mountPath", "")).rstrip("/") == path:
+def _check_mounts(settings: Settings) -> None:
+    by_path: dict[str, str] = {}
+    for mount in map(camel_keys, items_of(settings.get("volume_mounts"))):
+        path = normpath("/" + str(mount.get("mountPath", "")).lstrip("/"))
+        name = str(mount.get("name"))
+        if path in by_path:
             raise ConflictError(
-                f"the volume {volume['name']!r} of the catalog and the volume "
-                f"{existing.get('name')!r} of the hub's configuration are both mounted on "
-                f"{mount['mountPath']}; give one of them another mount path"
+                f"the volumes {by_path[path]!r} and {name!r} are both mounted on {path}; give one "
+                "of them another path, in the catalog or in the hub's configuration"
             )
-    settings["volumes"] = with_item(settings.get("volumes"), volume["name"], volume)
-    settings["volume_mounts"] = with_item(settings.get("volume_mounts"), volume["name"], mount)
+        by_path[path] = name
+
+
+def _check_devices(profile: Profile, catalog: Catalog, request: PodRequest) -> None:
+    """What the pod asks for is what the profile says, whatever the base put over it."""
+    accelerator = catalog.accelerators[profile.accelerator] if profile.accelerator else None
+    wanted = {accelerator.resource: profile.count} if accelerator else {}
+    overridden = {
+        resource
+        for name in _DEVICE_SETTINGS
+        for resource in (profile.kubespawner_override.get(name) or {})
+    }
+    asked = {
+        resource: amount
+        for resource, amount in request.requests.items()
+        if _is_device(resource, catalog) and resource not in overridden
+    }
+    if asked != {resource: n for resource, n in wanted.items() if resource not in overridden}:
+        raise ConflictError(
+            f"the pod would ask for {_listed(asked)}, the profile for {_listed(wanted)}; look for "
+            "resources in extra_container_config, init_containers and extra_containers of the "
+            "hub's configuration"
+        )
+    if accelerator is None:
+        return
+    placed = accelerator.node_selector.items() <= request.node_selector.items() and {
+        read_toleration(toleration.manifest()) for toleration in accelerator.tolerations
+    } <= set(request.tolerations)
+    if not placed:
+        raise ConflictError(
+            "the accelerator's node selector or tolerations do not reach the pod; look for "
+            "nodeSelector and tolerations in extra_pod_config of the hub's configuration, or in "
+            "the profile's kubespawner_override"
+        )
+
+
+def _is_device(resource: str, catalog: Catalog) -> bool:
+    ours = {accelerator.resource for accelerator in catalog.accelerators.values()}
+    return resource in ours or resource.startswith(_DEVICE_PREFIXES)
+
+
+def _listed(resources: Mapping[str, int]) -> str:
+    return ", ".join(f"{amount} {resource}" for resource, amount in resources.items()) or "none"
