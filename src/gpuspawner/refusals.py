@@ -34,7 +34,7 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         if SpawnException is not None:
             super().__init__(message, reason=code, status_code=status)
         else:
-            super().__init__(status, message.replace("%", "%%"), reason=code)
+            super().__init__(status, message, reason=code)
         self.code = code
         self.jupyterhub_message = message
 

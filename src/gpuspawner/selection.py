@@ -15,8 +15,9 @@ from gpuspawner.errors import GPUSpawnerError
 
 IMAGE_OPTION = "image"
 _ENVELOPE = frozenset({"user_options", "display_name"})
+_SHOWN_LENGTH = 80
 _brief = Repr()
-_brief.maxstring = _brief.maxother = 60
+_brief.maxstring = _brief.maxother = _SHOWN_LENGTH
 _brief.maxlevel = 2
 
 
@@ -60,7 +61,7 @@ def read_selection(options: object, catalog: Catalog) -> Selection:
 def _profile(slug: object, catalog: Catalog) -> Profile:
     profile = catalog.profile(slug) if isinstance(slug, str) else None
     if profile is None:
-        raise SelectionError(f"There is no profile {_brief.repr(slug)}.")
+        raise SelectionError(f"There is no profile {_shown(slug)}.")
     return profile
 
 
@@ -70,4 +71,10 @@ def _image(slug: object, profile: Profile) -> ImageChoice | None:
     for image in profile.images:
         if image.slug == slug:
             return image
-    raise SelectionError(f"The profile {profile.title} has no image {_brief.repr(slug)}.")
+    raise SelectionError(f"The profile {profile.title} has no image {_shown(slug)}.")
+
+
+def _shown(value: object) -> str:
+    """A value that came from outside, short enough for a sentence however deep or wide it is."""
+    text = _brief.repr(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

@@ -8,7 +8,13 @@ from gpuspawner.offers import Offer, Standing
 from gpuspawner.quantity import format_amount, format_apart
 
 CONTRADICTION = "the hub's configuration and this profile contradict each other"
-_NAMES = {"cpu": "CPU cores", "memory": "memory", "pods": "places for pods"}
+_NAMES = {
+    "cpu": "CPU cores",
+    "ephemeral-storage": "local disk",
+    "memory": "memory",
+    "pods": "places for pods",
+}
+_MINUTE, _HOUR = 60, 3600
 _SHARING: dict[Sharing, str] = {
     "exclusive": "yours alone",
     "mig": "isolated from its neighbours",
@@ -46,44 +52,57 @@ def named(resource: str, amount: int) -> str:
 
 
 def _with_name(resource: str, words: str) -> str:
-    if resource == "cpu":
-        return f"{words} CPU {'core' if words == '1' else 'cores'}"
-    if resource == "memory":
-        return f"{words} of memory"
-    return f"{words} {resource}"
+    match resource:
+        case "cpu":
+            return f"{words} CPU {'core' if words == '1' else 'cores'}"
+        case "memory" | "ephemeral-storage":
+            return f"{words} of {_NAMES[resource]}"
+        case _:
+            return f"{words} {resource}"
 
 
 def _free(offer: Offer, verdict: Verdict) -> str:
     where = f"on {_count(len(verdict.nodes), 'node')}"
     if offer.accelerator is None:
-        return f"free: room for {verdict.slots} more, {where}"
-    return f"{verdict.slots} of {verdict.slots_if_empty} free, {where}"
+        words = f"free: room for {verdict.slots} more, {where}"
+    elif offer.profile.count > 1:
+        words = f"free: room for {verdict.slots} of {verdict.slots_if_empty} such servers, {where}"
+    else:
+        words = f"{verdict.slots} of {verdict.slots_if_empty} free, {where}"
+    if verdict.closed_nodes:
+        words += f"; {_count(verdict.closed_nodes, 'node')} closed"
+    return words
 
 
 def _busy(offer: Offer, verdict: Verdict) -> str:
-    parts = [_full(offer, verdict)] if verdict.short else []
+    closed = _count(verdict.closed_nodes, "node")
+    if verdict.short:
+        words = _full(offer, verdict)
+        return f"{words}; {closed} closed" if verdict.closed_nodes else words
     if verdict.closed_nodes:
-        parts.append(f"{_count(verdict.closed_nodes, 'node')} closed to new servers at present")
-    return "; ".join(parts) or "no node takes it at present"
+        nodes = "the node" if verdict.closed_nodes == 1 else f"the {closed}"
+        verb = "is" if verdict.closed_nodes == 1 else "are"
+        return f"{nodes} it could run on {verb} closed to new servers at present"
+    return "no node takes it at present" if verdict.total_nodes else "the cluster has no nodes"
 
 
 def _full(offer: Offer, verdict: Verdict) -> str:
     own = offer.accelerator.resource if offer.accelerator else ""
     others = [short for short in verdict.short if own not in short]
+    if own and not others:
+        return f"none of {verdict.slots_if_empty} free"
     names = sorted(_NAMES.get(name, name) for name in frozenset[str]().union(*others))
     listed = " and ".join(names)
-    if not own:
-        return f"no node has enough {listed} left"
-    if not others:
-        return f"none of {verdict.slots_if_empty} free"
-    return f"no node with a free one has enough {listed} left"
+    if own:
+        return f"some are free, but not on a node with enough {listed} left"
+    return f"no node has enough {listed} left"
 
 
 def _never(verdict: Verdict) -> str:
     if verdict.shortfalls:
         return "; ".join(_shortfall(shortfall) for shortfall in verdict.shortfalls)
     if not verdict.eligible_nodes:
-        return "no node of the cluster is one that it may run on"
+        return "no node has the labels it needs, or each has a taint it does not tolerate"
     return "no single node offers all that it asks for"
 
 
@@ -97,13 +116,22 @@ def _shortfall(shortfall: Shortfall) -> str:
 def _unknown(offer: Offer) -> str:
     freshness = offer.freshness
     if offer.verdict is not None and freshness.is_live:
-        return f"this server uses {', '.join(offer.verdict.unchecked)}, which is not checked"
+        return f"it uses {', '.join(offer.verdict.unchecked)}, and that is not checked"
     if freshness.missing:
         rights = ", ".join(f"{p.verb} {p.resource}" for p in freshness.missing)
         return f"the hub is not allowed to see the cluster ({rights})"
     if freshness.age is None:
         return "the cluster has not answered yet"
-    return f"the cluster has not answered for {max(1, round(freshness.age))} s"
+    return f"the cluster has not answered for {_duration(freshness.age)}"
+
+
+def _duration(seconds: float) -> str:
+    """Never "0 s", which would read as now."""
+    if seconds < 2 * _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 2 * _HOUR:
+        return f"{round(seconds / _MINUTE)} min"
+    return f"{round(seconds / _HOUR)} h"
 
 
 def _count(number: int, noun: str) -> str:

@@ -170,7 +170,7 @@ class People(dict[str, Any]):
         return {"groups": [] if group == "nobody" else [group], "admin": group == "admins"}
 
 
-class TestAuthenticator(DemoAuthenticator):
+class AnybodyAuthenticator(DemoAuthenticator):
     """The demo's, for people who are made up as they come."""
 
     people = People()
@@ -181,7 +181,7 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
     c = Config()
     gpuspawner.setup(c, catalog)
     c.JupyterHub.bind_url = f"http://127.0.0.1:{random_port()}/base/"
-    c.JupyterHub.authenticator_class = TestAuthenticator
+    c.JupyterHub.authenticator_class = AnybodyAuthenticator
     c.JupyterHub.allow_named_servers = True
     c.JupyterHub.cookie_secret = os.urandom(32)
     c.Authenticator.manage_groups = True

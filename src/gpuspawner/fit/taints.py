@@ -9,15 +9,20 @@ from gpuspawner.capacity.model import PodRequest, Taint, Toleration
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _REPELLING = frozenset({"NoSchedule", "NoExecute"})
-_CONDITION_PREFIX = "node.kubernetes.io/"
+_PASSING = (
+    "node.kubernetes.io/",
+    "node.cloudprovider.kubernetes.io/",
+    "ToBeDeletedByClusterAutoscaler",
+    "DeletionCandidateOfClusterAutoscaler",
+)
 _WORDS = "node(s) had untolerated taint(s)"
 
 
 def check(request: PodRequest, state: NodeState) -> Reasons:
     """Refuse a node with a NoSchedule or NoExecute taint that no toleration matches.
 
-    Taints that Kubernetes itself sets for a node's condition (not ready, memory pressure) close
-    the node for a while; all others say for whom the node is.
+    Taints that Kubernetes' own components set for a node's condition (not ready, memory pressure,
+    about to be removed) close the node for a while; all others say for whom the node is.
     """
     untolerated = [
         taint
@@ -26,7 +31,7 @@ def check(request: PodRequest, state: NodeState) -> Reasons:
     ]
     if not untolerated:
         return NO_REASONS
-    passing = all(taint.key.startswith(_CONDITION_PREFIX) for taint in untolerated)
+    passing = all(taint.key.startswith(_PASSING) for taint in untolerated)
     return (Reason(_WORDS, Hindrance.CLOSED if passing else Hindrance.NOT_FOR_POD),)
 
 

@@ -105,8 +105,8 @@ def scheduler_message(verdict: Verdict) -> str:
 
 
 def feasible_nodes(request: PodRequest, snapshot: Snapshot) -> tuple[str, ...]:
-    """The names of the nodes that every check lets pass."""
-    return tuple(judge(request, snapshot).nodes)
+    """The names of the nodes that every check lets pass, in order."""
+    return tuple(sorted(judge(request, snapshot).nodes))
 
 
 def _examine(request: PodRequest, state: NodeState) -> tuple[Reasons, Reasons]:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gpuspawner import wording
-from gpuspawner.offers import Offer, Standing
+from gpuspawner.offers import Offer
 from gpuspawner.quantity import format_amount, parse_amount
 
 
@@ -110,7 +110,7 @@ def _amounts(offer: Offer) -> list[str]:
 
 def _age(offers: Sequence[Offer]) -> str:
     """How old the figures are; empty where no figure is shown."""
-    known = any(offer.standing is not Standing.UNKNOWN for offer in offers)
+    known = any(offer.verdict is not None for offer in offers)
     age = offers[0].freshness.age
     if not known or age is None:
         return ""

@@ -1,0 +1,162 @@
+"""What one person may start right now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpuspawner.capacity.freshness import Freshness, Permission
+from gpuspawner.capacity.model import Node, Pod
+from gpuspawner.offers import Offer, Situation, Standing, offer_of, offers_in
+from gpuspawner.policy import Person
+from gpuspawner.selection import Selection
+
+from .builders import FOR_EVERYONE, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
+
+HPC_ONLY: list[dict[str, Any]] = [
+    {"users": ["*"], "profiles": ["cpu"]},
+    {"groups": ["hpc"], "profiles": ["*"]},
+]
+CATALOG = a_catalog(a_profile("gpu"), a_profile("big", count=2), access=HPC_ONLY)
+FREE: list[Node | Pod] = [a_node(gpus=2)]
+FULL: list[Node | Pod] = [a_node(gpus=2), a_pod(gpus=2)]
+
+
+def the_offer(slug: str, situation: Situation) -> Offer:
+    [offer] = [offer for offer in offers_in(situation) if offer.profile.slug == slug]
+    return offer
+
+
+@pytest.mark.parametrize(
+    ("things", "base", "standing", "can_start"),
+    [
+        pytest.param(FREE, {}, Standing.FREE, True, id="what fits is free"),
+        pytest.param(FULL, {}, Standing.BUSY, False, id="what others hold is busy"),
+        pytest.param([], {}, Standing.BUSY, False, id="a cluster without nodes takes nothing"),
+        pytest.param(
+            [a_node(gpus=0)], {}, Standing.NEVER, False, id="what no node offers never fits"
+        ),
+        pytest.param(
+            FREE,
+            {"extra_pod_config": {"resourceClaims": [{"name": "a"}]}},
+            Standing.UNKNOWN,
+            True,
+            id="what is not checked is not known, and is tried",
+        ),
+        pytest.param(
+            FULL,
+            {"extra_pod_config": {"resourceClaims": [{"name": "a"}]}},
+            Standing.BUSY,
+            False,
+            id="what is full is full whatever else is not checked",
+        ),
+    ],
+)
+def test_where_a_profile_stands(
+    things: list[Node | Pod], base: dict[str, Any], standing: Standing, can_start: bool
+) -> None:
+    offer = the_offer("gpu", a_situation(CATALOG, *things, base=base))
+    assert (offer.standing, offer.can_start) == (standing, can_start)
+    assert offer.verdict is not None
+    assert offer.fault == ""
+
+
+STATES = st.builds(
+    Freshness,
+    state=st.sampled_from(["starting", "stale", "denied"]),
+    age=st.none() | st.floats(0, 1e6),
+    missing=st.sampled_from([(), (Permission("list", "pods"),)]),
+)
+
+
+@pytest.mark.parametrize("things", [FREE, FULL, [], [a_node(gpus=0)]])
+@given(freshness=STATES)
+def test_while_the_cluster_is_not_known_everything_is_unknown_and_can_be_tried(
+    things: list[Node | Pod], freshness: Freshness
+) -> None:
+    for offer in offers_in(a_situation(CATALOG, *things, freshness=freshness)):
+        assert offer.standing is Standing.UNKNOWN
+        assert offer.verdict is None
+        assert offer.plan is not None
+        assert offer.can_start
+
+
+@pytest.mark.parametrize("freshness", [LIVE, Freshness("stale", age=60), Freshness("starting")])
+def test_a_profile_that_contradicts_the_hubs_configuration_cannot_be_started(
+    freshness: Freshness,
+) -> None:
+    catalog = a_catalog(
+        a_profile("gpu", volumes=["data"]),
+        volumes={"data": {"mount_path": "/data", "empty_dir": {}}},
+    )
+    base = {"volume_mounts": [{"name": "shared", "mountPath": "/data"}]}
+    situation = a_situation(catalog, *FREE, base=base, freshness=freshness)
+    offer = the_offer("gpu", situation)
+    assert (offer.standing, offer.can_start) == (Standing.NEVER, False)
+    assert (offer.plan, offer.verdict) == (None, None)
+    assert "shared" in offer.fault
+    assert the_offer("cpu", situation).can_start
+
+
+@pytest.mark.parametrize(
+    ("person", "slugs"),
+    [
+        pytest.param(Person("ada", frozenset({"hpc"})), ["cpu", "gpu", "big"], id="with the group"),
+        pytest.param(Person("grace"), ["cpu"], id="without the group"),
+    ],
+)
+def test_only_what_is_allowed_is_offered_in_the_catalogs_order(
+    person: Person, slugs: list[str]
+) -> None:
+    situation = a_situation(CATALOG, *FREE, person=person)
+    assert [offer.profile.slug for offer in offers_in(situation)] == slugs
+
+
+def test_nothing_is_offered_where_no_rule_matches() -> None:
+    catalog = a_catalog(a_profile("gpu"), access=[])
+    assert offers_in(a_situation(catalog, *FREE)) == ()
+
+
+@given(
+    denied=st.booleans(), freshness=STATES | st.just(LIVE), things=st.sampled_from([FREE, FULL, []])
+)
+def test_what_is_not_allowed_is_no_offer_whatever_the_cluster_says(
+    denied: bool, freshness: Freshness, things: list[Node | Pod]
+) -> None:
+    denial = [{"users": ["*"], "profiles": ["gpu"], "deny": True}, FOR_EVERYONE]
+    access = denial if denied else [HPC_ONLY[0]]
+    catalog = a_catalog(a_profile("gpu"), access=access)
+    situation = a_situation(catalog, *things, freshness=freshness)
+    profile = catalog.profile("gpu")
+    assert profile is not None
+    assert offer_of(Selection(profile), situation) is None
+
+
+def test_an_offer_is_of_the_image_that_was_selected() -> None:
+    images = [
+        {"slug": "a", "title": "A", "image": "x/a:1", "default": True},
+        {"slug": "b", "title": "B", "image": "x/b:1"},
+    ]
+    catalog = a_catalog(a_profile("gpu", images=images))
+    profile = catalog.profile("gpu")
+    assert profile is not None
+    for image, reference in ((None, "x/a:1"), (profile.images[1], "x/b:1")):
+        offer = offer_of(Selection(profile, image), a_situation(catalog, *FREE))
+        assert offer is not None
+        assert offer.plan is not None
+        assert offer.plan.settings["image"] == reference
+
+
+def test_the_form_and_the_start_are_offered_the_same() -> None:
+    situation = a_situation(CATALOG, *FULL)
+    for offer in offers_in(situation):
+        assert offer_of(Selection(offer.profile), situation) == offer
+
+
+def test_an_offer_says_by_what_it_is_granted() -> None:
+    situation = a_situation(CATALOG, *FREE)
+    assert the_offer("cpu", situation).decision.grant == "everyone"
+    assert the_offer("gpu", situation).decision.grant == "group hpc"

@@ -1,0 +1,184 @@
+"""What was asked for, from whatever came in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpuspawner.selection import Selection, SelectionError, read_selection
+
+from .builders import a_catalog, a_profile
+
+IMAGES = [
+    {"slug": "cuda11", "title": "CUDA 11", "image": "x/y:11"},
+    {"slug": "cuda12", "title": "CUDA 12", "image": "x/y:12", "default": True},
+]
+CATALOG = a_catalog(a_profile("gpu", images=IMAGES), a_profile("big", count=2))
+HUGE = "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("options", "profile", "image"),
+    [
+        pytest.param(None, "cpu", None, id="no options mean the default profile"),
+        pytest.param({}, "cpu", None, id="empty options mean the default profile"),
+        pytest.param({"profile": None}, "cpu", None, id="a null profile means the default one"),
+        pytest.param({"profile": ""}, "cpu", None, id="an empty profile means the default one"),
+        pytest.param({"profile": "gpu"}, "gpu", None, id="a profile is named by its slug"),
+        pytest.param(
+            {"profile": "gpu", "image": "cuda11"}, "gpu", "cuda11", id="an image by its own"
+        ),
+        pytest.param({"profile": "gpu", "image": ""}, "gpu", None, id="an empty image is none"),
+        pytest.param({"profile": "gpu", "image": None}, "gpu", None, id="a null image is none"),
+        pytest.param(
+            {"profile": "gpu", "image--unlisted-choice": "evil/image", "mem_limit": "1T"},
+            "gpu",
+            None,
+            id="what else stands there is left alone",
+        ),
+        pytest.param(
+            {"user_options": {"profile": "gpu"}}, "gpu", None, id="the envelope of JupyterHub 6"
+        ),
+        pytest.param(
+            {"user_options": {"profile": "gpu"}, "display_name": "mine"},
+            "gpu",
+            None,
+            id="the envelope with a display name",
+        ),
+        pytest.param({"user_options": None}, "cpu", None, id="an empty envelope"),
+        pytest.param(
+            {"user_options": {"user_options": {"profile": "gpu"}}},
+            "cpu",
+            None,
+            id="an envelope in an envelope is not opened",
+        ),
+        pytest.param(
+            {"user_options": {"profile": "gpu"}, "profile": "big"},
+            "big",
+            None,
+            id="a user_options among options is no envelope",
+        ),
+        pytest.param({"display_name": "mine"}, "cpu", None, id="a display name alone"),
+    ],
+)
+def test_what_is_selected(options: object, profile: str, image: str | None) -> None:
+    selection = read_selection(options, CATALOG)
+    assert selection.profile.slug == profile
+    assert (selection.image.slug if selection.image else None) == image
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param([], "must be a JSON object", id="a list"),
+        pytest.param("gpu", "must be a JSON object", id="a text"),
+        pytest.param(1, "must be a JSON object", id="a number"),
+        pytest.param(False, "must be a JSON object", id="a boolean"),
+        pytest.param({"user_options": "gpu"}, "must be a JSON object", id="a text in an envelope"),
+        pytest.param({"user_options": ["gpu"]}, "must be a JSON object", id="a list in one"),
+        pytest.param({"profile": "h100"}, "There is no profile 'h100'.", id="an unknown profile"),
+        pytest.param({"profile": "GPU"}, "There is no profile 'GPU'.", id="another case"),
+        pytest.param({"profile": " gpu"}, "There is no profile ' gpu'.", id="a space before it"),
+        pytest.param({"profile": "*"}, "There is no profile '*'.", id="a wildcard"),
+        pytest.param({"profile": ["gpu"]}, "There is no profile ['gpu'].", id="a list of one"),
+        pytest.param({"profile": {"a": 1}}, "There is no profile {'a': 1}.", id="an object"),
+        pytest.param({"profile": 0}, "There is no profile 0.", id="zero"),
+        pytest.param({"profile": False}, "There is no profile False.", id="false"),
+        pytest.param({"profile": True}, "There is no profile True.", id="true"),
+        pytest.param(
+            {"profile": "a\r\nb\x00\x1b[0m\u202e"},
+            r"There is no profile 'a\r\nb\x00\x1b[0m\u202e'.",
+            id="control characters are spelled out",
+        ),
+        pytest.param(
+            {"profile": HUGE},
+            f"There is no profile '{'x' * 37}...{'x' * 38}'.",
+            id="of a huge text both ends are shown",
+        ),
+        pytest.param(
+            {"profile": "gpu", "image": "cuda13"},
+            "The profile Gpu has no image 'cuda13'.",
+            id="an unknown image",
+        ),
+        pytest.param(
+            {"profile": "gpu", "image": "x/y:11"},
+            "The profile Gpu has no image 'x/y:11'.",
+            id="an image reference is not a choice",
+        ),
+        pytest.param(
+            {"profile": "big", "image": "cuda11"},
+            "The profile Big has no image 'cuda11'.",
+            id="an image of another profile",
+        ),
+        pytest.param(
+            {"profile": "gpu", "image": ["cuda11"]},
+            "The profile Gpu has no image ['cuda11'].",
+            id="a list of one image",
+        ),
+        pytest.param(
+            {"image": "cuda11"},
+            "The profile CPU has no image 'cuda11'.",
+            id="an image that the default profile does not have",
+        ),
+    ],
+)
+def test_what_is_refused(options: object, words: str) -> None:
+    with pytest.raises(SelectionError) as refusal:
+        read_selection(options, CATALOG)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("option", ["profile", "image"])
+def test_options_nested_without_end_are_refused(option: str) -> None:
+    nested: Any = "gpu"
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(SelectionError):
+        read_selection({"profile": "gpu", option: nested}, CATALOG)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["gpu", "big", "cpu", "cuda11", HUGE]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["profile", "image", "user_options", "display_name"]) | st.text(),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_any_json_is_a_selection_or_is_refused_in_words_of_bounded_length(options: Any) -> None:
+    try:
+        selection = read_selection(options, CATALOG)
+    except SelectionError as refusal:
+        words = str(refusal)
+        assert len(words) < 200
+        assert words.isprintable()
+    else:
+        assert isinstance(selection, Selection)
+        assert selection.profile in CATALOG.profiles
+        assert selection.image is None or selection.image in selection.profile.images
+
+
+@given(JSON)
+def test_a_selection_survives_the_database(options: Any) -> None:
+    """JupyterHub stores options as JSON and reads them again at the next start."""
+    try:
+        selection = read_selection(options, CATALOG)
+    except SelectionError:
+        return
+    assert read_selection(json.loads(json.dumps(options)), CATALOG) == selection

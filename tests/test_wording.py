@@ -1,0 +1,362 @@
+"""The sentences that people read, literally."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpuspawner.capacity.freshness import Freshness, Permission
+from gpuspawner.capacity.model import Node, Pod, Taint
+from gpuspawner.catalog import Catalog
+from gpuspawner.offers import Offer, offers_in
+from gpuspawner.wording import availability, named, sharing
+
+from .builders import CORDON, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
+
+MIG = "nvidia.com/mig-3g.20gb"
+GPU_TAINT = Taint("nvidia.com/gpu", "", "NoSchedule")
+ACCELERATORS = {
+    "a100": {"title": "NVIDIA A100", "resource": GPU},
+    "slice": {"title": "Slice", "resource": MIG, "sharing": "mig"},
+    "h100": {"title": "NVIDIA H100", "resource": GPU, "node_selector": {"gpu": "h100"}},
+}
+CATALOG = a_catalog(
+    a_profile("gpu"),
+    a_profile("gpu-64", memory="64Gi", cpu=16),
+    a_profile("two", count=2, memory="128Gi", cpu=32),
+    a_profile("slice", accelerator="slice"),
+    a_profile("h100", accelerator="h100"),
+    {"slug": "big", "title": "Big", "cpu": 100, "memory": "1Ti"},
+    accelerators=ACCELERATORS,
+)
+
+
+def words_of(
+    slug: str,
+    *things: Node | Pod,
+    freshness: Freshness = LIVE,
+    catalog: Catalog = CATALOG,
+    base: dict[str, object] | None = None,
+) -> str:
+    situation = a_situation(catalog, *things, freshness=freshness, base=base)
+    [offer] = [offer for offer in offers_in(situation) if offer.profile.slug == slug]
+    return availability(offer)
+
+
+def workers(number: int, **fields: object) -> list[Node]:
+    return [a_node(f"n{i}", **{"gpus": 2, **fields}) for i in range(number)]  # type: ignore[arg-type] # fields of a_node
+
+
+@pytest.mark.parametrize(
+    ("slug", "things", "words"),
+    [
+        pytest.param(
+            "gpu",
+            [*workers(3), a_pod("p1", node="n0", gpus=2)],
+            "4 of 6 free, on 2 nodes",
+            id="some are free",
+        ),
+        pytest.param(
+            "gpu",
+            [a_node("n1", gpus=3), a_pod(node="n1", gpus=2)],
+            "1 of 3 free, on 1 node",
+            id="one is free",
+        ),
+        pytest.param(
+            "two",
+            workers(3),
+            "free: room for 3 of 3 such servers, on 3 nodes",
+            id="a profile with two GPUs counts servers",
+        ),
+        pytest.param(
+            "gpu",
+            [*workers(2), a_node("n9", gpus=2, unschedulable=True)],
+            "4 of 6 free, on 2 nodes; 1 node closed",
+            id="a closed node counts among all, and is named",
+        ),
+        pytest.param(
+            "cpu",
+            [a_node("n1", pods=4), a_node("n2", pods=3), a_pod(node="n1")],
+            "free: room for 6 more, on 2 nodes",
+            id="a profile without accelerator counts room",
+        ),
+    ],
+)
+def test_free(slug: str, things: list[Node | Pod], words: str) -> None:
+    assert words_of(slug, *things) == words
+
+
+@pytest.mark.parametrize(
+    ("slug", "things", "words"),
+    [
+        pytest.param(
+            "gpu",
+            [*workers(3), *(a_pod(f"p{i}", node=f"n{i}", gpus=2) for i in range(3))],
+            "busy: none of 6 free",
+            id="all are taken",
+        ),
+        pytest.param(
+            "gpu-64",
+            [a_node("n1", gpus=2, memory="128Gi"), a_pod(node="n1", memory="100Gi")],
+            "busy: some are free, but not on a node with enough memory left",
+            id="GPUs are free, memory is not",
+        ),
+        pytest.param(
+            "gpu-64",
+            [
+                a_node("n1", gpus=2, memory="128Gi", cpu=32),
+                a_pod(node="n1", memory="100Gi", cpu=20),
+            ],
+            "busy: some are free, but not on a node with enough CPU cores and memory left",
+            id="GPUs are free, cores and memory are not",
+        ),
+        pytest.param(
+            "cpu",
+            [a_node("n1", pods=1), a_pod(node="n1")],
+            "busy: no node has enough places for pods left",
+            id="the nodes have as many pods as they take",
+        ),
+        pytest.param(
+            "gpu",
+            [*workers(2), a_pod(node="n0", gpus=2), a_node("n9", gpus=2, taints=[CORDON])],
+            "2 of 6 free, on 1 node; 1 node closed",
+            id="a tainted node counts as closed",
+        ),
+        pytest.param(
+            "gpu",
+            [*workers(1), a_pod(node="n0", gpus=2), a_node("n9", gpus=2, unschedulable=True)],
+            "busy: none of 4 free; 1 node closed",
+            id="all are taken and a node is closed",
+        ),
+        pytest.param(
+            "gpu",
+            workers(2, unschedulable=True),
+            "busy: the 2 nodes it could run on are closed to new servers at present",
+            id="all nodes are closed",
+        ),
+        pytest.param(
+            "gpu-64",
+            [
+                a_node("n1", gpus=1),
+                a_pod("p1", node="n1", gpus=1),
+                a_node("n2", gpus=1, memory="64Gi"),
+                a_pod("p2", node="n2", memory="10Gi"),
+            ],
+            "busy: some are free, but not on a node with enough memory left",
+            id="a GPU is free where the memory is not",
+        ),
+        pytest.param("gpu", [], "busy: the cluster has no nodes", id="there are no nodes"),
+    ],
+)
+def test_busy(slug: str, things: list[Node | Pod], words: str) -> None:
+    assert words_of(slug, *things) == words
+
+
+@pytest.mark.parametrize(
+    ("slug", "things", "words"),
+    [
+        pytest.param(
+            "two",
+            [a_node("n1", gpus=2, memory="122Gi"), a_node("n2", gpus=2, memory="120Gi")],
+            "never fits: asks 128 GiB of memory, the largest node offers 122 GiB",
+            id="more memory than any node has",
+        ),
+        pytest.param(
+            "slice",
+            workers(2),
+            "never fits: no node offers nvidia.com/mig-3g.20gb",
+            id="a resource that no node has",
+        ),
+        pytest.param(
+            "big",
+            [a_node(cpu=64, memory="256Gi")],
+            "never fits: asks 100 CPU cores, the largest node offers 64; "
+            "asks 1 TiB of memory, the largest node offers 256 GiB",
+            id="two resources",
+        ),
+        pytest.param(
+            "two",
+            [a_node(gpus=1)],
+            "never fits: asks 2 nvidia.com/gpu, the largest node offers 1",
+            id="more GPUs than any node has",
+        ),
+        pytest.param(
+            "two",
+            [a_node("n1", gpus=2, memory="64Gi"), a_node("n2", memory="256Gi")],
+            "never fits: no single node offers all that it asks for",
+            id="everything is there, but not on one node",
+        ),
+        pytest.param(
+            "h100",
+            workers(2),
+            "never fits: no node has the labels it needs, or each has a taint it does not tolerate",
+            id="no node has the label",
+        ),
+        pytest.param(
+            "gpu",
+            workers(2, taints=[GPU_TAINT]),
+            "never fits: no node has the labels it needs, or each has a taint it does not tolerate",
+            id="a taint on every node",
+        ),
+    ],
+)
+def test_never(slug: str, things: list[Node | Pod], words: str) -> None:
+    assert words_of(slug, *things) == words
+
+
+def test_the_two_amounts_of_a_shortfall_read_differently() -> None:
+    catalog = a_catalog(a_profile(memory="64Gi"))
+    words = words_of("gpu", a_node(gpus=1, memory="65505Mi"), catalog=catalog)
+    assert words == ("never fits: asks 65536 MiB of memory, the largest node offers 65505 MiB")
+
+
+LIST_PODS, WATCH_NODES = Permission("list", "pods"), Permission("watch", "nodes")
+
+
+@pytest.mark.parametrize(
+    ("freshness", "words"),
+    [
+        pytest.param(
+            Freshness("starting"), "unknown: the cluster has not answered yet", id="no answer yet"
+        ),
+        pytest.param(
+            Freshness("stale", age=61.4),
+            "unknown: the cluster has not answered for 61 s",
+            id="no answer any more",
+        ),
+        pytest.param(
+            Freshness("stale", age=600),
+            "unknown: the cluster has not answered for 10 min",
+            id="no answer for minutes",
+        ),
+        pytest.param(
+            Freshness("stale", age=86_400),
+            "unknown: the cluster has not answered for 24 h",
+            id="no answer for a day",
+        ),
+        pytest.param(
+            Freshness("stale", age=0.2),
+            "unknown: the cluster has not answered for 1 s",
+            id="no watch any more",
+        ),
+        pytest.param(
+            Freshness("denied", missing=(LIST_PODS,)),
+            "unknown: the hub is not allowed to see the cluster (list pods)",
+            id="a permission is missing",
+        ),
+        pytest.param(
+            Freshness("denied", age=3, missing=(LIST_PODS, WATCH_NODES)),
+            "unknown: the hub is not allowed to see the cluster (list pods, watch nodes)",
+            id="permissions were taken away",
+        ),
+    ],
+)
+def test_unknown(freshness: Freshness, words: str) -> None:
+    assert words_of("gpu", *workers(2), freshness=freshness) == words
+
+
+def test_unknown_for_what_is_not_checked() -> None:
+    base: dict[str, object] = {
+        "extra_pod_config": {"resourceClaims": [{"name": "a"}], "schedulingGates": [{"name": "b"}]}
+    }
+    assert words_of("gpu", *workers(2), base=base) == (
+        "unknown: it uses resourceClaims, schedulingGates, and that is not checked"
+    )
+
+
+@pytest.mark.parametrize("freshness", [LIVE, Freshness("stale", age=60)])
+def test_a_fault_of_the_configuration_is_told_without_its_details(freshness: Freshness) -> None:
+    catalog = a_catalog(
+        a_profile("gpu", volumes=["secret-data"]),
+        volumes={"secret-data": {"mount_path": "/data", "empty_dir": {}}},
+    )
+    base: dict[str, object] = {"volume_mounts": [{"name": "shared", "mountPath": "/data"}]}
+    assert words_of("gpu", *workers(1), catalog=catalog, base=base, freshness=freshness) == (
+        "cannot start: the hub's configuration and this profile contradict each other"
+    )
+
+
+NOT_LIVE = st.builds(
+    Freshness,
+    state=st.sampled_from(["starting", "stale", "denied"]),
+    age=st.none() | st.floats(0, 1e6),
+    missing=st.sampled_from([(), (LIST_PODS,), (LIST_PODS, WATCH_NODES)]),
+    malformed=st.integers(0, 5),
+)
+CLUSTERS = st.sampled_from(
+    [
+        workers(3),
+        [*workers(1), a_pod(node="n0", gpus=2)],
+        workers(1, unschedulable=True),
+        workers(1, gpus=0),
+        [],
+    ]
+)
+
+
+def offers_of(things: list[Node | Pod], freshness: Freshness) -> tuple[Offer, ...]:
+    return offers_in(a_situation(CATALOG, *things, freshness=freshness))
+
+
+@given(CLUSTERS, NOT_LIVE)
+def test_what_is_not_known_is_never_shown_as_free_or_busy_or_as_a_number(
+    things: list[Node | Pod], freshness: Freshness
+) -> None:
+    for offer in offers_of(things, freshness):
+        words = availability(offer)
+        assert words.startswith("unknown: ")
+        assert not re.search(r"\b(free|busy|never|none|no node|room)\b", words)
+        for number in re.findall(r"\d+(?: (?:s|min|h)$)?", words):
+            assert number.endswith((" s", " min", " h")), words
+
+
+@given(CLUSTERS, NOT_LIVE | st.just(LIVE))
+def test_it_is_one_line_without_a_full_stop(things: list[Node | Pod], freshness: Freshness) -> None:
+    for offer in offers_of(things, freshness):
+        words = availability(offer)
+        assert words.isprintable()
+        assert not words.endswith(".")
+        assert "  " not in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ({"resource": GPU}, "yours alone"),
+        (
+            {"resource": MIG, "sharing": "mig"},
+            "isolated from its neighbours",
+        ),
+        (
+            {"resource": GPU, "sharing": "time-slicing", "shared_by": 4},
+            "shared by taking turns, no memory isolation",
+        ),
+        (
+            {"resource": GPU, "sharing": "mps"},
+            "shared at the same time, limited memory isolation",
+        ),
+    ],
+)
+def test_how_an_accelerator_is_shared(kind: dict[str, object], words: str) -> None:
+    catalog = a_catalog(a_profile(), accelerators={"a100": {"title": "A100", **kind}})
+    cpu, gpu = offers_in(a_situation(catalog, a_node()))
+    assert sharing(gpu) == words
+    assert sharing(cpu) == ""
+
+
+@pytest.mark.parametrize(
+    ("resource", "amount", "words"),
+    [
+        ("cpu", 1000, "1 CPU core"),
+        ("cpu", 1500, "1.5 CPU cores"),
+        ("cpu", 500, "0.5 CPU cores"),
+        ("memory", 2**37, "128 GiB of memory"),
+        (GPU, 2, "2 nvidia.com/gpu"),
+        ("ephemeral-storage", 2**30, "1 GiB of local disk"),
+    ],
+)
+def test_amounts_with_their_resource(resource: str, amount: int, words: str) -> None:
+    assert named(resource, amount) == words
