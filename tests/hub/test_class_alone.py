@@ -13,7 +13,7 @@ from jupyterhub.utils import random_port
 
 from gpuspawner.capacity.shared import stop_shared_watches
 
-from .conftest import HERE, Hub, AnybodyAuthenticator
+from .conftest import HERE, AnybodyAuthenticator, Hub
 
 HubApp = Callable[[dict[str, Any]], Awaitable[MockHub]]
 
