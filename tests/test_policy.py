@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuspawner.catalog import AccessRule
-from gpuspawner.policy import Decision, Person, decide, decide_all
+from gpuspawner.policy import Decision, Person, decide
 
 from .builders import a_catalog, a_profile
 
@@ -146,7 +146,7 @@ def test_the_ground_of_a_decision_in_words(decision: Decision, words: str) -> No
     assert decision.because == words
 
 
-def test_all_profiles_are_decided_in_their_order() -> None:
+def test_a_deny_above_an_allow_keeps_one_profile_back() -> None:
     catalog = a_catalog(
         a_profile("gpu"),
         a_profile("big", count=2),
@@ -155,7 +155,7 @@ def test_all_profiles_are_decided_in_their_order() -> None:
             {"groups": ["hpc"], "profiles": ["*"]},
         ],
     )
-    decisions = decide_all(catalog, ADA)
+    decisions = [decide(catalog.access, ADA, profile.slug) for profile in catalog.profiles]
     assert [(d.profile, d.allowed) for d in decisions] == [
         ("cpu", True),
         ("gpu", True),

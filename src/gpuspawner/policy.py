@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gpuspawner.catalog import AccessRule, Catalog, matches
+from gpuspawner.catalog import AccessRule, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,6 @@ def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decisio
         if grant:
             return Decision(profile, allowed=not rule.deny, rule=number, grant=grant)
     return Decision(profile, allowed=False)
-
-
-def decide_all(catalog: Catalog, person: Person) -> tuple[Decision, ...]:
-    """A decision on each profile, in the catalog's order."""
-    return tuple(decide(catalog.access, person, profile.slug) for profile in catalog.profiles)
 
 
 def _grant(rule: AccessRule, person: Person) -> str:

@@ -19,7 +19,7 @@ from gpuspawner.capacity.shared import shared_watch
 from gpuspawner.catalog import Catalog, CatalogError, load_catalog
 from gpuspawner.offers import Offer, Situation, Standing, View, offer_of, offers_in
 from gpuspawner.pod import SettingError, base_names
-from gpuspawner.policy import Person
+from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count
 from gpuspawner.selection import Selection, SelectionError, read_selection
 
@@ -124,6 +124,10 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         selection = self._selection_or_refuse(catalog)
         offer = offer_of(selection, await self._situation(catalog))
         if offer is None:
+            decision = decide(catalog.access, self.person, selection.profile.slug)
+            self.log.info(
+                "%s may not have %r: %s", self._log_name, decision.profile, decision.because
+            )
             self._refuse_profile(selection)
         if not offer.can_start:
             self._log_faults([offer])
