@@ -5,7 +5,7 @@ The form, the start and the API all ask here, so that none can offer what anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -80,9 +80,15 @@ class Offer:
 
 def offers_in(situation: Situation) -> tuple[Offer, ...]:
     """An offer for each profile that the person is allowed, in the catalog's order."""
-    selections = (Selection(profile) for profile in situation.catalog.profiles)
-    offers = (offer_of(selection, situation) for selection in selections)
-    return tuple(offer for offer in offers if offer is not None)
+    return tuple(each_offer(situation))
+
+
+def each_offer(situation: Situation) -> Iterator[Offer]:
+    """`offers_in`, one at a time: on a large cluster each takes a while to judge."""
+    for profile in situation.catalog.profiles:
+        offer = offer_of(Selection(profile), situation)
+        if offer is not None:
+            yield offer
 
 
 def offer_of(selection: Selection, situation: Situation) -> Offer | None:
@@ -100,8 +106,9 @@ def offer_of(selection: Selection, situation: Situation) -> Offer | None:
     )
     try:
         planned = plan(profile, catalog, situation.base, selection.image, expand=situation.expand)
-    except GPUSpawnerError as error:
-        return replace(offer, standing=Standing.NEVER, fault=str(error))
+    except Exception as error:  # noqa: BLE001 - one profile's fault must not take the others away
+        fault = str(error) if isinstance(error, GPUSpawnerError) else repr(error)
+        return replace(offer, standing=Standing.NEVER, fault=fault)
     if not situation.view.freshness.is_live:
         return replace(offer, plan=planned)
     verdict = judge(planned.request, situation.view.snapshot)

@@ -7,8 +7,10 @@ JupyterHub 6 has an exception for it. On 5 every exception out of a start counts
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
+from kubernetes_asyncio.client import ApiException
 from tornado import web
 
 try:
@@ -19,6 +21,7 @@ except ImportError:
 if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner
 
+_REFUSING = frozenset({400, 403, 422})
 _Base: Any = SpawnException or web.HTTPError
 
 
@@ -37,6 +40,32 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
             super().__init__(status, message, reason=code)
         self.code = code
         self.jupyterhub_message = message
+
+
+def refusal_of(error: ApiException) -> SpawnRefusedError | None:
+    """The refusal that an answer of the API server to a create comes to; None if it is a fault.
+
+    A quota that is used up is nobody's mistake, and Kubernetes tells it from other reasons to
+    forbid by its words alone.
+    """
+    if error.status not in _REFUSING:
+        return None
+    message = _message(error)
+    if "exceeded quota" in message:
+        return SpawnRefusedError(503, "quota", f"The cluster's quota is used up: {message}")
+    return SpawnRefusedError(
+        503,
+        "misconfigured",
+        "The cluster did not accept the server. The people who run this hub find the reason in "
+        "its log.",
+    )
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body or b"")["message"])
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def keep_out_of_failure_count(spawner: Spawner) -> None:

@@ -6,21 +6,29 @@ The hooks here delegate: what a person may have is `gpuspawner.policy`, what fit
 
 from __future__ import annotations
 
-from copy import deepcopy
+import asyncio
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kubernetes_asyncio.client import ApiException
 from kubespawner import KubeSpawner
-from traitlets import Float, TraitError, Unicode
+from traitlets import Float, TraitError, Unicode, default
 
 from gpuspawner import form, wording
 from gpuspawner.capacity.shared import shared_watch
-from gpuspawner.catalog import Catalog, CatalogError, load_catalog
-from gpuspawner.offers import Offer, Situation, Standing, View, offer_of, offers_in
-from gpuspawner.pod import SettingError, base_names
+from gpuspawner.catalog import Catalog, CatalogError
+from gpuspawner.kubespawner_config import (
+    ignored_settings,
+    load_catalog_for_kubespawner,
+    plain,
+    warn_once,
+)
+from gpuspawner.offers import Offer, Situation, Standing, View, each_offer, offer_of
+from gpuspawner.pod import SettingError, base_names, copied
 from gpuspawner.policy import Person, decide
-from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count
+from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count, refusal_of
 from gpuspawner.selection import Selection, SelectionError, read_selection
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
@@ -29,16 +37,11 @@ NOTHING_ALLOWED = (
     "No server profile is open to you. None of your groups has access to one; "
     "ask the people who run this hub."
 )
+_CANNOT_BE_MADE = (
+    "The server cannot be made as it is configured. "
+    "The people who run this hub find the reason in its log."
+)
 _CHOOSE = "Choose one of those on the spawn page."
-
-
-def load_catalog_for_kubespawner(path: Path) -> Catalog:
-    """A catalog whose ``kubespawner_override`` names only traits that this KubeSpawner has.
-
-    Raises:
-        CatalogError: it is not valid.
-    """
-    return load_catalog(path, known_traits=frozenset(KubeSpawner.class_trait_names()))
 
 
 # A call that raises is not kept, so a file that could not be loaded is tried again.
@@ -66,6 +69,13 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._configured: dict[str, Any] = {}
         super().__init__(*args, **kwargs)
+        for name in ignored_settings(self.config):
+            warn_once(self.log, name)
+
+    @default("apply_user_options")
+    def _apply_user_options_default(self) -> Callable[..., None]:
+        """Nothing: options are applied in `load_user_options`, after they were judged."""
+        return lambda *_: None
 
     @property
     def catalog(self) -> Catalog:
@@ -87,23 +97,48 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         Raises:
             SpawnRefusedError: 403 if no profile is allowed, 503 if there is no catalog.
         """
-        catalog = self._catalog_or_refuse()
-        offers = offers_in(await self._situation(catalog))
-        if not offers:
+        catalog, person = self._catalog_or_refuse(), self.person
+        if not any(decide(catalog.access, person, p.slug).allowed for p in catalog.profiles):
             raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
-        self._log_faults(offers)
-        return form.render(offers, self._last_choice(catalog), for_user=self._for_user())
+        offers = []
+        for offer in each_offer(await self._situation(catalog)):
+            self._log_fault(offer)
+            offers.append(offer)
+            await asyncio.sleep(0)
+        return form.render(offers, self._last_choice(catalog))
 
     async def load_user_options(self) -> None:
         """Apply the profile that the options ask for, if the person may start it now.
+
+        This is where access is enforced: a subclass that overrides it must call it.
 
         Raises:
             SpawnRefusedError: they may not, or it does not fit; the words are for the person.
         """
         self._restore()
+        self._apply(await self._offer_asked_for())
+
+    async def get_pod_manifest(self) -> Any:
+        """The pod that KubeSpawner makes of the settings.
+
+        Raises:
+            SpawnRefusedError: 503 if it cannot make one of them.
+        """
         try:
-            offer = await self._offer_asked_for()
-            self._apply(offer)
+            return await super().get_pod_manifest()
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self.log.exception("No pod can be made for %s", self._log_name)
+            raise SpawnRefusedError(503, "misconfigured", _CANNOT_BE_MADE) from error
+
+    def clear_state(self) -> None:
+        """Forget the last server, and with it all that its profile changed here."""
+        super().clear_state()
+        self._restore()
+
+    async def _start(self) -> Any:
+        """KubeSpawner's start; a refusal, a quota or a full cluster is not a failure of the hub."""
+        try:
+            return await self._start_or_refuse()
         except SpawnRefusedError as refusal:
             self.log.info(
                 "Refused %s a server (%s): %s",
@@ -114,23 +149,50 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             keep_out_of_failure_count(self)
             raise
 
-    def clear_state(self) -> None:
-        """Forget the last server, and with it all that its profile changed here."""
-        super().clear_state()
-        self._restore()
+    async def _start_or_refuse(self) -> Any:
+        # A little before the hub's own timeout, while there still is a pod to ask for the reason.
+        patience = self.start_timeout - min(5, self.start_timeout / 10)
+        try:
+            async with asyncio.timeout(patience):
+                return await super()._start()
+        except ApiException as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise
+            self.log.error("The cluster did not accept %s's server: %s", self._log_name, error)  # noqa: TRY400 - the answer says it all
+            raise refusal from error
+        except TimeoutError as error:
+            words = self._why_unscheduled()
+            if not words:
+                raise
+            raise SpawnRefusedError(
+                503, "busy", f"No place was found for the server within {patience:.0f} s: {words}"
+            ) from error
+
+    def _why_unscheduled(self) -> str:
+        """The scheduler's words on the pod of this start; empty once it has a node."""
+        pods = self.pod_reflector.pods if self.pod_reflector else {}
+        pod = pods.get(f"{self.namespace}/{self.pod_name}") or {}
+        conditions = pod.get("status", {}).get("conditions") or ()
+        for condition in conditions:
+            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+                return str(condition.get("message", ""))
+        return ""
 
     async def _offer_asked_for(self) -> Offer:
         catalog = self._catalog_or_refuse()
         selection = self._selection_or_refuse(catalog)
-        offer = offer_of(selection, await self._situation(catalog))
-        if offer is None:
-            decision = decide(catalog.access, self.person, selection.profile.slug)
+        decision = decide(catalog.access, self.person, selection.profile.slug)
+        if not decision.allowed:
             self.log.info(
                 "%s may not have %r: %s", self._log_name, decision.profile, decision.because
             )
             self._refuse_profile(selection)
+        offer = offer_of(selection, await self._situation(catalog))
+        if offer is None:
+            self._refuse_profile(selection)
         if not offer.can_start:
-            self._log_faults([offer])
+            self._log_fault(offer)
             self._refuse_offer(offer)
         return offer
 
@@ -174,15 +236,17 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         )
 
     async def _situation(self, catalog: Catalog) -> Situation:
-        watch = shared_watch(self.api.api_client.configuration)
+        watch = shared_watch(self.api.api_client.configuration, self.log)
         await watch.wait_synced(self.first_look_timeout)
         view = View(watch.snapshot(), watch.freshness())
         return Situation(self.person, catalog, self._base(catalog), view, self._expand)
 
     def _base(self, catalog: Catalog) -> dict[str, Any]:
         """The configured values of the traits a plan needs, whatever profile is applied."""
+        serialize = self.api.api_client.sanitize_for_serialization
         return {
-            name: self._configured.get(name, getattr(self, name)) for name in base_names(catalog)
+            name: plain(self._configured.get(name, getattr(self, name)), serialize)
+            for name in base_names(catalog)
         }
 
     def _expand(self, value: Any) -> Any:
@@ -196,7 +260,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         try:
             for name, value in settings.items():
                 self._configured[name] = getattr(self, name)
-                setattr(self, name, deepcopy(value))
+                setattr(self, name, copied(value))
         except TraitError as error:
             self._restore()
             self.log.error("The profile %r cannot be used: %s", offer.profile.slug, error)  # noqa: TRY400 - the words say it all
@@ -219,11 +283,6 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             return form.Preselection()
         return form.Preselection(last.profile.slug, last.image.slug if last.image else "")
 
-    def _for_user(self) -> str:
-        viewer = getattr(self.handler, "current_user", None)
-        return self.user.name if viewer is not None and viewer.name != self.user.name else ""
-
-    def _log_faults(self, offers: list[Offer] | tuple[Offer, ...]) -> None:
-        for offer in offers:
-            if offer.fault:
-                self.log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)
+    def _log_fault(self, offer: Offer) -> None:
+        if offer.fault:
+            self.log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)

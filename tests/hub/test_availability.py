@@ -26,6 +26,14 @@ async def until(hub: Hub, name: str, expected: tuple[str, str, bool]) -> None:
     await hub.cluster.wait_until(stands, 20)
 
 
+async def test_the_first_form_of_a_hub_knows_the_cluster(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """Nobody has asked before, so the form waits for the first look."""
+    found = await cards(hub, new_name("gpu-users"))
+    assert found["gpu"] == ("free", "2 of 2 free, on 1 node", True)
+
+
 async def test_availability_moves_with_what_others_start(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:

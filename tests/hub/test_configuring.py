@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 import gpuspawner
 from gpuspawner.hub.configuring import CATALOG_VARIABLE
+from gpuspawner.kubespawner_config import ignored_settings
 
 from .conftest import HERE
 
@@ -96,3 +97,24 @@ def test_setup_without_any_catalog_says_where_it_looked() -> None:
 def test_the_spawner_has_a_short_name() -> None:
     (entry,) = entry_points(group="jupyterhub.spawners", name="gpu")
     assert entry.load() is gpuspawner.GPUSpawner
+
+
+def test_setup_keeps_a_subclass_that_is_configured() -> None:
+    class Ours(gpuspawner.GPUSpawner):
+        pass
+
+    c = Config()
+    c.JupyterHub.spawner_class = Ours
+    c.GPUSpawner.catalog_file = CATALOG
+    gpuspawner.setup(c)
+    assert c.JupyterHub.spawner_class is Ours
+    assert c.GPUSpawner.catalog_file == str(CATALOG)
+
+
+@pytest.mark.parametrize("section", ["KubeSpawner", "GPUSpawner"])
+def test_profiles_of_kubespawner_that_have_no_effect_are_named(section: str) -> None:
+    c = Config()
+    c.KubeSpawner.profile_list = []
+    assert ignored_settings(c) == []
+    c[section].profile_list = [{"display_name": "Old"}]
+    assert ignored_settings(c) == [f"{section}.profile_list"]

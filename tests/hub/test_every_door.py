@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
+from gpuspawner import GPUSpawner
 
 from .conftest import Answer, Hub
 
@@ -232,7 +235,7 @@ async def test_an_admin_sees_what_the_other_person_may_start(
     await hub.visitor(name)
     admin = await hub.visitor("admins-0")
     answer = await admin.get(f"hub/spawn/{name}")
-    assert f"What {name} may start now" in answer.text
+    assert f"Spawning server for {name}" in answer.text
     assert 'value="cpu"' in answer.text
     assert 'value="gpu"' not in answer.text
 
@@ -248,3 +251,39 @@ async def test_fifty_refusals_in_a_row_leave_the_hub_up(
     assert hub.failures == 0
     visitor = await hub.visitor(name)
     assert (await visitor.get("hub/home")).status == 200
+
+
+async def test_a_refusal_after_four_failures_neither_ends_the_hub_nor_lifts_its_limit(
+    hub: Hub, new_name: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    name = new_name("students")
+    await hub.visitor(name)
+    hub.app.tornado_settings["failure_count"] = 4
+    answer = await api_as_in_jupyterhub_6(hub, name, {"profile": "gpu"})
+    assert answer.status == 403
+    assert hub.failures == 4
+    assert "Aborting" not in caplog.text
+    assert hub.app.users[name].spawner.consecutive_failure_limit == 5
+    hub.app.tornado_settings["failure_count"] = 0
+
+
+async def test_what_is_not_allowed_is_refused_without_a_look_at_the_cluster(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(*_: object) -> None:
+        raise AssertionError("looked at the cluster")
+
+    monkeypatch.setattr(GPUSpawner, "_situation", look)
+    answer = await form(hub, new_name("nobody"), {"profile": "cpu"})
+    assert answer.status == 403
+    answer = await api_as_in_jupyterhub_6(hub, new_name("students"), {"profile": "gpu"})
+    assert answer.status == 403
+
+
+async def test_the_last_choice_is_chosen_again(hub: Hub, new_name: Callable[[str], str]) -> None:
+    name = new_name("gpu-users")
+    visitor = await hub.visitor(name)
+    hub.app.users[name].spawner.user_options = {"profile": "gpu", "image": "nightly"}
+    text = " ".join((await visitor.get("hub/spawn")).text.split())
+    assert re.search(r'value="gpu" aria-describedby="[^"]*" checked', text)
+    assert '<option value="nightly" selected>' in text

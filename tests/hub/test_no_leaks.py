@@ -70,6 +70,40 @@ async def test_a_cpu_server_after_a_failed_gpu_start_has_nothing_of_it(
     await hub.stop_server(name)
 
 
+async def test_one_spawner_that_loads_twice_has_only_the_last_profile(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """JupyterHub mostly makes a new spawner for a start, so this is what the others cannot see."""
+    name = new_name("gpu-users")
+    await (await hub.visitor(name)).get("hub/spawn")
+    spawner = hub.app.users[name].spawner
+    configured = {trait: getattr(spawner, trait) for trait in spawner._base(spawner.catalog)}
+    for options in ({"profile": "gpu"}, {"profile": "cpu"}):
+        spawner.user_options = options
+        await spawner.load_user_options()
+    assert spawner.extra_resource_limits == {}
+    assert spawner.tolerations == []
+    assert "FRAMEWORK" not in spawner.environment
+    spawner.clear_state()
+    assert {trait: getattr(spawner, trait) for trait in configured} == configured
+
+
+async def test_what_changes_on_a_spawner_does_not_change_the_catalog(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    await (await hub.visitor(name)).get("hub/spawn")
+    spawner = hub.app.users[name].spawner
+    spawner.user_options = {"profile": "gpu"}
+    for _ in range(2):
+        await spawner.load_user_options()
+        assert len(spawner.tolerations) == 1
+        assert spawner.extra_labels == {"gpuspawner/profile": "gpu"}
+        spawner.tolerations[0]["key"] = "scribble"
+        spawner.extra_labels["scribble"] = "yes"
+    spawner.clear_state()
+
+
 async def test_the_form_beside_a_running_gpu_server_judges_by_the_configuration(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -21,11 +22,16 @@ class _Shared:
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = WeakKeyDictionary()
 
 
-def shared_watch(configuration: Configuration) -> ClusterWatch:
+def shared_watch(configuration: Configuration, log: logging.Logger) -> ClusterWatch:
     """The watch of the cluster that `configuration` names, begun if this is the first call.
 
     It lives on the running event loop and ends with it: JupyterHub cancels what is left on its
-    loop when it stops.
+    loop when it stops. The host alone tells clusters apart, since KubeSpawner's client has one
+    configuration for the whole process.
+
+    Args:
+        configuration: of the Kubernetes client.
+        log: where the watch's words go, as JupyterHub does with Tornado's.
     """
     host = str(configuration.host)
     shared = _shared.setdefault(asyncio.get_running_loop(), {})
@@ -33,6 +39,7 @@ def shared_watch(configuration: Configuration) -> ClusterWatch:
     if known is None or known.keeper.done():
         transport = KubernetesTransport(configuration)
         watch = ClusterWatch(transport)
+        logging.getLogger("gpuspawner").parent = log
         watch.start()
         known = _Shared(watch, asyncio.create_task(_keep(watch, transport)))
         shared[host] = known

@@ -28,7 +28,7 @@ def schema() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def validate(files: tuple[Path, ...]) -> None:
     """Check catalogs; every problem is printed, and the exit status is 1 if there is one."""
-    from gpuspawner.spawner import load_catalog_for_kubespawner  # noqa: PLC0415 - takes a second
+    from gpuspawner.kubespawner_config import load_catalog_for_kubespawner  # noqa: PLC0415 - takes a second
 
     valid = True
     for file in files:

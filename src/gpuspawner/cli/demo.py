@@ -129,9 +129,8 @@ async def _serve(example: Example, options: Options, state: Path, stop: asyncio.
                 await _first(stop.wait(), hub.wait())
             failed = not stop.is_set()
             if failed:
-                click.echo(
-                    f"JupyterHub ended by itself. Its log ends with:\n{_tail(state)}", err=True
-                )
+                what = "did not answer in time" if hub.is_running else "ended by itself"
+                click.echo(f"JupyterHub {what}. Its log ends with:\n{_tail(state)}", err=True)
             _step("Stopping the servers, JupyterHub and the cluster")
     return 1 if failed else 0
 

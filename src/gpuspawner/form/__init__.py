@@ -22,14 +22,13 @@ class Preselection:
     image: str = ""
 
 
-def render(offers: Sequence[Offer], last: Preselection, *, for_user: str = "") -> str:
+def render(offers: Sequence[Offer], last: Preselection) -> str:
     """The inside of JupyterHub's spawn form.
 
     Args:
         offers: at least one.
         last: is chosen again if it can be started; else the default profile, else the first that
             can be started.
-        for_user: whose offers these are, if an admin looks at another person's form.
     """
     chosen = _chosen(offers, last.profile)
     return (
@@ -39,7 +38,6 @@ def render(offers: Sequence[Offer], last: Preselection, *, for_user: str = "") -
             cards=[_card(offer, last) for offer in offers],
             chosen=chosen,
             age=_age(offers),
-            for_user=for_user,
         )
     )
 
@@ -114,4 +112,4 @@ def _age(offers: Sequence[Offer]) -> str:
     age = offers[0].freshness.age
     if not known or age is None:
         return ""
-    return "less than a second ago" if age < 1 else f"{round(age)} s ago"
+    return "less than a second" if age < 1 else f"{round(age)} s"

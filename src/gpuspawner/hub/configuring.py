@@ -9,13 +9,16 @@ from typing import Any
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
-from gpuspawner.spawner import DEFAULT_CATALOG, load_catalog_for_kubespawner
+from gpuspawner.kubespawner_config import load_catalog_for_kubespawner
+from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
 CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
 
 
 def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
-    """Make a hub use `GPUSpawner`; call it in ``jupyterhub_config.py``.
+    """Make a hub use `GPUSpawner`, or the subclass of it that is configured already.
+
+    Call it in ``jupyterhub_config.py``.
 
     Args:
         c: the configuration object of ``jupyterhub_config.py``.
@@ -31,10 +34,16 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
         load_catalog_for_kubespawner(path)
     except CatalogError as error:
         raise TraitError(f"The catalog is not valid, so the hub does not start:\n{error}") from None
-    c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
+    if not _is_ours(c.JupyterHub.get("spawner_class")):
+        c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
     c.GPUSpawner.catalog_file = str(path.absolute())
 
 
 def _configured(c: Any) -> str | None:
     value = c.GPUSpawner.get("catalog_file")
-    return value if isinstance(value, str) else None
+    return os.fspath(value) if isinstance(value, str | os.PathLike) else None
+
+
+def _is_ours(spawner_class: object) -> bool:
+    """Whether the operator configured a subclass of ours already."""
+    return isinstance(spawner_class, type) and issubclass(spawner_class, GPUSpawner)

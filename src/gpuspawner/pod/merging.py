@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 Items = list[Any] | Mapping[str, Any] | None
 _TERM_KEYS = ("matchExpressions", "matchFields")
 _SNAKE = re.compile(r"_([a-z])")
+
+
+def copied(value: Any) -> Any:
+    """A value whose mappings and lists are new at every depth; what they hold stays the same.
+
+    A hub's configuration may hold callables and clients, which ``deepcopy`` cannot copy.
+    """
+    if isinstance(value, Mapping):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
 
 
 def items_of(value: Items) -> list[Any]:
@@ -40,7 +51,7 @@ def override(target: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
     Mappings are merged and a None in one deletes its key; everything else is replaced.
     """
-    for name, value in deepcopy(dict(changes)).items():
+    for name, value in copied(changes).items():
         if isinstance(value, Mapping) and isinstance(target.get(name), Mapping):
             target[name] = merged(target[name], value)
         else:

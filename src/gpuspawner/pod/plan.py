@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from posixpath import normpath
 from typing import Any
 
-from gpuspawner.capacity.model import PodRequest, read_request, read_toleration
+from gpuspawner.capacity.model import (
+    NodeSelectorTerm,
+    PodRequest,
+    read_request,
+    read_toleration,
+)
 from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.pod.manifest import Expand, pod_manifest
-from gpuspawner.pod.merging import both_terms, camel_keys, items_of, override, with_item
+from gpuspawner.pod.merging import (
+    both_terms,
+    camel_keys,
+    copied,
+    items_of,
+    override,
+    with_item,
+)
 from gpuspawner.pod.shapes import check_shapes, with_bytes
 from gpuspawner.pod.volumes import volume_and_mount
 from gpuspawner.quantity import parse_amount
@@ -120,13 +131,17 @@ def plan(
     if chosen is not None and "image" not in profile.kubespawner_override:
         settings["image"] = chosen
     changed = CHANGED_NAMES.union(profile.kubespawner_override)
-    request = read_request(pod_manifest(with_bytes(settings), expand))
+    manifest = pod_manifest(with_bytes(settings), expand)
+    request = read_request(manifest)
     _check_devices(profile, catalog, request)
+    if profile.accelerator:
+        _check_placement(catalog.accelerators[profile.accelerator], manifest, request)
     return PodPlan({name: settings[name] for name in sorted(changed) if name in settings}, request)
 
 
 def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any]:
-    settings = {name: deepcopy(value) for name, value in base.items()}
+    settings: dict[str, Any] = copied(base)
+    check_shapes(settings)
     _drop_accelerators(settings, catalog)
     _set_amounts(settings, "cpu", profile.cpu, lambda text: parse_amount("cpu", text) / 1000)
     _set_amounts(settings, "mem", profile.memory, lambda text: parse_amount("memory", text))
@@ -223,7 +238,7 @@ def _check_devices(profile: Profile, catalog: Catalog, request: PodRequest) -> N
     asked = {
         resource: amount
         for resource, amount in request.requests.items()
-        if _is_device(resource, catalog) and resource not in overridden
+        if amount and _is_device(resource, catalog) and resource not in overridden
     }
     if asked != {resource: n for resource, n in wanted.items() if resource not in overridden}:
         raise ConflictError(
@@ -231,16 +246,35 @@ def _check_devices(profile: Profile, catalog: Catalog, request: PodRequest) -> N
             "resources in extra_container_config, init_containers and extra_containers of the "
             "hub's configuration"
         )
-    if accelerator is None:
-        return
-    placed = accelerator.node_selector.items() <= request.node_selector.items() and {
-        read_toleration(toleration.manifest()) for toleration in accelerator.tolerations
-    } <= set(request.tolerations)
-    if not placed:
+
+
+def _check_placement(
+    accelerator: Accelerator, manifest: Mapping[str, Any], request: PodRequest
+) -> None:
+    """What the accelerator says of placement reached the pod, whatever was put over it."""
+    terms = [term.manifest() for term in accelerator.affinity]
+    wanted = read_request(pod_manifest({"node_affinity_required": terms})).affinity or ()
+    spec = manifest["spec"]
+    reached = {
+        "node_selector": accelerator.node_selector.items() <= request.node_selector.items(),
+        "tolerations": {read_toleration(t.manifest()) for t in accelerator.tolerations}
+        <= set(request.tolerations),
+        "affinity": not wanted
+        or all(
+            any(
+                set(own.labels) <= set(term.labels) and set(own.fields) <= set(term.fields)
+                for own in wanted
+            )
+            for term in request.affinity or (NodeSelectorTerm(),)
+        ),
+        "runtime_class": accelerator.runtime_class in (None, spec.get("runtimeClassName")),
+        "priority_class": accelerator.priority_class in (None, spec.get("priorityClassName")),
+    }
+    lost = ", ".join(name for name, is_there in reached.items() if not is_there)
+    if lost:
         raise ConflictError(
-            "the accelerator's node selector or tolerations do not reach the pod; look for "
-            "nodeSelector and tolerations in extra_pod_config of the hub's configuration, or in "
-            "the profile's kubespawner_override"
+            f"what the accelerator says of {lost} does not reach the pod; look for it in "
+            "extra_pod_config of the hub's configuration and in the profile's kubespawner_override"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from gpuspawner.errors import GPUSpawnerError
@@ -48,10 +49,12 @@ class SettingError(GPUSpawnerError, ValueError):
 def check_shapes(settings: Mapping[str, Any]) -> None:
     """Raise SettingError for the first setting that KubeSpawner would refuse."""
     for name, value in settings.items():
-        if name in _MAPPINGS and not isinstance(value, Mapping):
-            raise SettingError(f"{name} must be a mapping, not {value!r}")
+        if name in _MAPPINGS and not _has_names(value):
+            raise SettingError(f"{name} must be a mapping with text for its keys, not {value!r}")
         if name in _ITEMS and not _is_list_of_mappings(value):
             raise SettingError(f"{name} must be a list of mappings, not {value!r}")
+        if name == "environment" and not all(map(_is_env_value, value.values())):
+            raise SettingError(f"the values of {name} must be text, not as in {value!r}")
         if name in _NUMBERS and not _is_number(value):
             raise SettingError(f"{name} must be a number, not {value!r}")
 
@@ -67,14 +70,24 @@ def with_bytes(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _has_names(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
 def _is_list_of_mappings(value: Any) -> bool:
     if isinstance(value, Mapping):
         value = list(value.values())
-    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+    return isinstance(value, list | tuple) and all(_has_names(item) for item in value)
+
+
+def _is_env_value(value: Any) -> bool:
+    return isinstance(value, str | Mapping) or callable(value)
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    if isinstance(value, bool):
+        return False
+    return value is None or (isinstance(value, int | float) and isfinite(value))
 
 
 def _hub_bytes(name: str, text: str) -> int:
