@@ -80,23 +80,45 @@ def test_what_is_selected(options: object, profile: str, image: str | None) -> N
         pytest.param(False, "must be a JSON object", id="a boolean"),
         pytest.param({"user_options": "gpu"}, "must be a JSON object", id="a text in an envelope"),
         pytest.param({"user_options": ["gpu"]}, "must be a JSON object", id="a list in one"),
-        pytest.param({"profile": "h100"}, "There is no profile 'h100'.", id="an unknown profile"),
-        pytest.param({"profile": "GPU"}, "There is no profile 'GPU'.", id="another case"),
-        pytest.param({"profile": " gpu"}, "There is no profile ' gpu'.", id="a space before it"),
-        pytest.param({"profile": "*"}, "There is no profile '*'.", id="a wildcard"),
-        pytest.param({"profile": ["gpu"]}, "There is no profile ['gpu'].", id="a list of one"),
-        pytest.param({"profile": {"a": 1}}, "There is no profile {'a': 1}.", id="an object"),
-        pytest.param({"profile": 0}, "There is no profile 0.", id="zero"),
-        pytest.param({"profile": False}, "There is no profile False.", id="false"),
-        pytest.param({"profile": True}, "There is no profile True.", id="true"),
+        pytest.param(
+            {"profile": "h100"},
+            "The profile 'h100' is not open to this account.",
+            id="an unknown profile",
+        ),
+        pytest.param(
+            {"profile": "GPU"}, "The profile 'GPU' is not open to this account.", id="another case"
+        ),
+        pytest.param(
+            {"profile": " gpu"},
+            "The profile ' gpu' is not open to this account.",
+            id="a space before it",
+        ),
+        pytest.param(
+            {"profile": "*"}, "The profile '*' is not open to this account.", id="a wildcard"
+        ),
+        pytest.param(
+            {"profile": ["gpu"]},
+            "The profile ['gpu'] is not open to this account.",
+            id="a list of one",
+        ),
+        pytest.param(
+            {"profile": {"a": 1}},
+            "The profile {'a': 1} is not open to this account.",
+            id="an object",
+        ),
+        pytest.param({"profile": 0}, "The profile 0 is not open to this account.", id="zero"),
+        pytest.param(
+            {"profile": False}, "The profile False is not open to this account.", id="false"
+        ),
+        pytest.param({"profile": True}, "The profile True is not open to this account.", id="true"),
         pytest.param(
             {"profile": "a\r\nb\x00\x1b[0m\u202e"},
-            r"There is no profile 'a\r\nb\x00\x1b[0m\u202e'.",
+            r"The profile 'a\r\nb\x00\x1b[0m\u202e' is not open to this account.",
             id="control characters are spelled out",
         ),
         pytest.param(
             {"profile": HUGE},
-            f"There is no profile '{'x' * 37}...{'x' * 38}'.",
+            f"The profile '{'x' * 37}...{'x' * 38}' is not open to this account.",
             id="of a huge text both ends are shown",
         ),
         pytest.param(

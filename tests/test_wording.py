@@ -332,7 +332,7 @@ def test_it_is_one_line_without_a_full_stop(things: list[Node | Pod], freshness:
         ),
         (
             {"resource": GPU, "sharing": "time-slicing", "shared_by": 4},
-            "shared by taking turns, no memory isolation",
+            "shared with up to 3 others by taking turns, no memory isolation",
         ),
         (
             {"resource": GPU, "sharing": "mps"},

@@ -61,8 +61,13 @@ def read_selection(options: object, catalog: Catalog) -> Selection:
 def _profile(slug: object, catalog: Catalog) -> Profile:
     profile = catalog.profile(slug) if isinstance(slug, str) else None
     if profile is None:
-        raise SelectionError(f"There is no profile {_shown(slug)}.")
+        raise no_such_profile(slug)
     return profile
+
+
+def no_such_profile(slug: object) -> SelectionError:
+    """The same words whether a profile does not exist or is not open to the person."""
+    return SelectionError(f"The profile {_shown(slug)} is not open to this account.")
 
 
 def _image(slug: object, profile: Profile) -> ImageChoice | None:

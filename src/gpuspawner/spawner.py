@@ -29,18 +29,25 @@ from gpuspawner.offers import Offer, Situation, Standing, View, each_offer, offe
 from gpuspawner.pod import SettingError, base_names, copied
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count, refusal_of
-from gpuspawner.selection import Selection, SelectionError, read_selection
+from gpuspawner.selection import (
+    IMAGE_OPTION,
+    Selection,
+    SelectionError,
+    no_such_profile,
+    read_selection,
+)
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
 
 NOTHING_ALLOWED = (
-    "No server profile is open to you. None of your groups has access to one; "
-    "ask the people who run this hub."
+    "No server profile is open to this account: none of its groups has access to one. "
+    "Ask the people who run this hub."
 )
 _CANNOT_BE_MADE = (
     "The server cannot be made as it is configured. "
     "The people who run this hub find the reason in its log."
 )
+NOT_ALLOWED = "not-allowed"
 _CHOOSE = "Choose one of those on the spawn page."
 
 
@@ -147,7 +154,21 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
                 refusal.jupyterhub_message,
             )
             keep_out_of_failure_count(self)
+            if refusal.code == NOT_ALLOWED:
+                self._forget_options()
             raise
+
+    def _forget_options(self) -> None:
+        """JupyterHub keeps options before anybody judged them, for starts that name none."""
+        self.user_options = self.orm_spawner.user_options = {}
+        self.db.commit()
+
+    def _options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
+        """KubeSpawner's reading, and ``image`` as the API calls it, for links."""
+        images = formdata.get(IMAGE_OPTION) or [""]
+        others = {name: value for name, value in formdata.items() if name != IMAGE_OPTION}
+        options: dict[str, Any] = super()._options_from_form(others)
+        return {IMAGE_OPTION: images[0], **options} if images[0] else options
 
     async def _start_or_refuse(self) -> Any:
         # A little before the hub's own timeout, while there still is a pod to ask for the reason.
@@ -212,15 +233,15 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         try:
             return read_selection(self.user_options, catalog)
         except SelectionError as error:
-            raise SpawnRefusedError(403, "not-allowed", f"{error} {_CHOOSE}") from error
+            raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_CHOOSE}") from error
 
     def _refuse_profile(self, selection: Selection) -> NoReturn:
         words = (
-            "No profile was asked for, and the default one is not open to you."
+            "No profile was asked for, and the default one is not open to this account."
             if selection.by_default
-            else f"There is no profile {selection.profile.slug!r} that is open to you."
+            else str(no_such_profile(selection.profile.slug))
         )
-        raise SpawnRefusedError(403, "not-allowed", f"{words} {_CHOOSE}")
+        raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_CHOOSE}")
 
     def _refuse_offer(self, offer: Offer) -> NoReturn:
         status, code = 422, "never-fits"
@@ -237,7 +258,8 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
 
     async def _situation(self, catalog: Catalog) -> Situation:
         watch = shared_watch(self.api.api_client.configuration, self.log)
-        await watch.wait_synced(self.first_look_timeout)
+        if watch.freshness().last_error is None:
+            await watch.wait_synced(self.first_look_timeout)
         view = View(watch.snapshot(), watch.freshness())
         return Situation(self.person, catalog, self._base(catalog), view, self._expand)
 

@@ -18,8 +18,8 @@ _MINUTE, _HOUR = 60, 3600
 _SHARING: dict[Sharing, str] = {
     "exclusive": "yours alone",
     "mig": "isolated from its neighbours",
-    "time-slicing": "shared by taking turns, no memory isolation",
-    "mps": "shared at the same time, limited memory isolation",
+    "time-slicing": "shared{others} by taking turns, no memory isolation",
+    "mps": "shared{others} at the same time, limited memory isolation",
 }
 
 
@@ -41,9 +41,12 @@ def availability(offer: Offer) -> str:
 
 def sharing(offer: Offer) -> str:
     """What kind of accelerator it is, in honest words; empty for a profile without one."""
-    if offer.accelerator is None:
+    accelerator = offer.accelerator
+    if accelerator is None:
         return ""
-    return _SHARING[offer.accelerator.sharing]
+    by = accelerator.shared_by or 1
+    others = f" with up to {_count(by - 1, 'other')}" if by > 1 else ""
+    return _SHARING[accelerator.sharing].format(others=others)
 
 
 def named(resource: str, amount: int) -> str:
@@ -120,6 +123,8 @@ def _unknown(offer: Offer) -> str:
     if freshness.missing:
         rights = ", ".join(f"{p.verb} {p.resource}" for p in freshness.missing)
         return f"the hub is not allowed to see the cluster ({rights})"
+    if freshness.age is None and freshness.last_error is not None:
+        return "the cluster cannot be reached"
     if freshness.age is None:
         return "the cluster has not answered yet"
     return f"the cluster has not answered for {_duration(freshness.age)}"

@@ -46,6 +46,7 @@ AMOUNTS = [
     pytest.param("memory: 64gi", "memory", "'64gi' is not", "did you mean '64Gi'?", id="gi"),
     pytest.param("memory: 64 Gi", "memory", "'64 Gi' is not", "did you mean '64Gi'?", id="a space"),
     pytest.param("memory: lots", "memory", "'lots' is not", "with a suffix", id="a word"),
+    pytest.param("memory: 64", "memory", "'64' is less than 1Mi", "'64Gi'", id="no suffix"),
     pytest.param("memory: 10E", "memory", "more than Kubernetes", None, id="more than 2**63 bytes"),
 ]
 

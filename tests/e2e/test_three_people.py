@@ -120,7 +120,7 @@ async def test_a_notebook_on_a_gpu_from_the_form_to_the_stop(browser: Browser, d
 async def until_free(page: Page, demo: Demo, expected: int) -> None:
     """Look until the form says so: the hub's view follows the cluster by a moment."""
     async with asyncio.timeout(20):
-        while free((await offered(page, demo))["pytorch-1gpu"]) != expected:
+        while free((await offered(page, demo))["pytorch-1gpu"]) != expected:  # noqa: ASYNC110 - a page has no events
             await asyncio.sleep(0.2)
 
 

@@ -42,6 +42,7 @@ async def form_of(app: MockHub, name: str) -> tuple[int, str]:
     await stop_shared_watches()
     app.proxy.stop()
     app.proxy.proxy_process.wait(10)
+    app.db_file.close()
     return answer.status, answer.text
 
 
@@ -52,7 +53,7 @@ async def test_it_offers_the_catalog_and_calls_an_absent_cluster_unknown(
     status, text = await form_of(app, "gpu-users-1")
     assert status == 200
     assert text.count('data-standing="unknown"') == 3
-    assert "unknown: the cluster has not answered yet" in text
+    assert "unknown: the cluster cannot be reached" in text
 
 
 async def test_without_a_catalog_it_refuses_with_words_and_the_hub_stays_up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ async def test_a_profile_is_refused_to_whom_it_is_not_allowed(
     name = new_name("students")
     answer = await door(hub, name, {"profile": "gpu"})
     assert answer.status == 403, answer.text
-    assert "There is no profile" in answer.text
+    assert re.search(r"The profile \W+gpu\W+ is not open to this account", unescape(answer.text))
     assert hub.pods_of(name) == []
     assert hub.failures == 0
 
@@ -133,7 +134,7 @@ async def test_who_is_allowed_nothing_gets_words_instead_of_a_form(
     visitor = await hub.visitor(new_name("nobody"))
     answer = await visitor.get("hub/spawn")
     assert answer.status == 403
-    assert "No server profile is open to you." in answer.text
+    assert "No server profile is open to this account" in answer.text
 
 
 async def test_no_options_start_the_default_profile_for_whom_it_is_allowed(
@@ -156,7 +157,7 @@ async def test_no_options_start_nothing_for_whom_the_default_is_not_allowed(
     visitor = await hub.visitor(name)
     answer = await visitor.api("POST", f"users/{name}/server", body)
     assert answer.status == 403, answer.text
-    assert "default one is not open to you" in answer.text
+    assert "default one is not open to this account" in answer.text
     assert hub.pods_of(name) == []
 
 
@@ -287,3 +288,29 @@ async def test_the_last_choice_is_chosen_again(hub: Hub, new_name: Callable[[str
     text = " ".join((await visitor.get("hub/spawn")).text.split())
     assert re.search(r'value="gpu" aria-describedby="[^"]*" checked', text)
     assert '<option value="nightly" selected>' in text
+
+
+async def test_a_refused_choice_does_not_stick(hub: Hub, new_name: Callable[[str], str]) -> None:
+    name = new_name("students")
+    for profile in ("gpu", "no-such"):
+        assert (await form(hub, name, {"profile": profile})).status == 403
+        assert (await query_link(hub, name, {"profile": profile})).status == 403
+    answer = await api_as_in_jupyterhub_5(hub, name, {})
+    assert answer.status < 400, answer.text
+    (pod,) = hub.pods_of(name)
+    assert pod["metadata"]["labels"]["gpuspawner/profile"] == "cpu"
+    await hub.stop_server(name)
+
+
+async def test_a_link_can_name_an_image_as_the_api_does(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await hub.visitor(name)
+    refused = await visitor.get("hub/spawn?profile=gpu&image=latest")
+    assert "has no image" in refused.text
+    assert hub.pods_of(name) == []
+    await visitor.get("hub/spawn?profile=gpu&image=nightly")
+    (pod,) = hub.pods_of(name)
+    assert pod["spec"]["containers"][0]["image"] == "example/torch:2"
+    await hub.stop_server(name)

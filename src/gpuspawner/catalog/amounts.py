@@ -27,6 +27,7 @@ from gpuspawner.errors import QuantityError
 from gpuspawner.quantity import parse_amount
 
 _LARGEST: Final = 2**63 - 1
+_SMALLEST: Final = 2**20
 _DOCKER_UNIT = re.compile(r"(?P<number>[0-9.]+) ?(?P<unit>[KkMmGgTtPp])(?P<binary>i)?[Bb]?")
 
 _QUANTITY_SCHEMA: Final[JsonSchemaValue] = {
@@ -49,6 +50,8 @@ def quantity_fault(resource: str, text: str) -> Finding | None:
         return Finding((), f"{shown(text)} is more than Kubernetes can count")
     if resource != "cpu" and text.endswith(("m", "u", "n")):
         return Finding((), f"{shown(text)} is a fraction of a byte", _meant(resource, text))
+    if resource != "cpu" and amount < _SMALLEST:
+        return Finding((), f"{shown(text)} is less than 1Mi", _meant(resource, f"{text}G"))
     return None
 
 

@@ -45,9 +45,15 @@ def validate(files: tuple[Path, ...]) -> None:
 
 
 @main.command()
-@click.option("--port", default=8000, show_default=True, help="Taken if it is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="If it is taken, another one is found.",
+)
 @click.option("--password", default=None, help="To sign in with; a random one if left out.")
-@click.option("--example", default="campus-a100", show_default=True, help="Which cluster.")
+@click.option("--example", default="campus-a100", show_default=True, help="Its name, or a folder.")
 @click.option("--still", is_flag=True, help="Other people's pods stay as they are.")
 def demo(port: int, password: str | None, example: str, still: bool) -> None:  # noqa: FBT001 - click's way
     """Run a real JupyterHub on an embedded cluster, on this machine only, until Ctrl-C."""

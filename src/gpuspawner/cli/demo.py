@@ -20,7 +20,7 @@ import aiohttp
 import click
 import yaml
 
-from gpuspawner.catalog import load_catalog
+from gpuspawner.catalog import CatalogError, load_catalog
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 from gpuspawner.simcluster.nodes.processes import Command, PodProcess
@@ -73,17 +73,20 @@ def run(example: str, options: Options) -> int:
 
 
 def load_example(name: str) -> Example:
-    """An example by the name of its folder.
+    """An example by its name, or by the path of a folder like it.
 
     Raises:
         click.ClickException: there is no such example; the text names those that there are.
     """
     root = _examples()
     names = sorted(path.parent.name for path in root.glob("*/cluster.yaml"))
-    if name not in names:
+    folder = root / name if name in names else Path(name)
+    if not (folder / "cluster.yaml").is_file():
         raise click.ClickException(f"no example {name!r}; there are: {', '.join(names)}")
-    folder = root / name
-    load_catalog(folder / "catalog.yaml")
+    try:
+        load_catalog(folder / "catalog.yaml")
+    except CatalogError as error:
+        raise click.ClickException(str(error)) from error
     return Example(
         folder=folder,
         cluster=ClusterDescription.load(folder / "cluster.yaml"),
@@ -230,6 +233,7 @@ def _welcome(example: Example, url: str, password: str, state: Path) -> str:
             *people,
             "",
             "Other people's jobs come and go, so reload the form to see availability move.",
+            "Servers run as processes of yours; their GPUs, images and shared folders are made up.",
             f"See the cluster:  kubectl --kubeconfig {state / 'kubeconfig'} get pods -A -o wide",
             f"The hub's log:    {_log(state)}",
             "Press Ctrl-C to stop; nothing is left running.",

@@ -37,7 +37,7 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
         .render(
             cards=[_card(offer, last) for offer in offers],
             chosen=chosen,
-            age=_age(offers),
+            known=any(offer.verdict is not None for offer in offers),
         )
     )
 
@@ -70,7 +70,7 @@ def _card(offer: Offer, last: Preselection) -> dict[str, Any]:
         "can_start": offer.can_start,
         "accelerator": _accelerator(offer),
         "sharing": wording.sharing(offer),
-        "amounts": _amounts(offer),
+        "facts": _facts(offer),
         "grant": offer.decision.grant,
         "images": [
             {
@@ -91,8 +91,11 @@ def _accelerator(offer: Offer) -> str:
     return f"{offer.profile.count} \N{MULTIPLICATION SIGN} {offer.accelerator.title}"
 
 
-def _amounts(offer: Offer) -> list[str]:
+def _facts(offer: Offer) -> list[str]:
     parts = []
+    if offer.accelerator is not None and offer.accelerator.memory is not None:
+        amount = parse_amount("memory", offer.accelerator.memory)
+        parts.append(f"{format_amount('memory', amount)} of device memory")
     for resource, amounts in (("cpu", offer.profile.cpu), ("memory", offer.profile.memory)):
         text = amounts.limit or amounts.guarantee
         if text is None:
@@ -104,12 +107,3 @@ def _amounts(offer: Offer) -> list[str]:
             words += f", {format_amount(resource, least)} guaranteed"
         parts.append(words)
     return parts
-
-
-def _age(offers: Sequence[Offer]) -> str:
-    """How old the figures are; empty where no figure is shown."""
-    known = any(offer.verdict is not None for offer in offers)
-    age = offers[0].freshness.age
-    if not known or age is None:
-        return ""
-    return "less than a second" if age < 1 else f"{round(age)} s"
