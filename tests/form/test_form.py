@@ -354,3 +354,14 @@ def test_no_two_elements_have_the_same_id() -> None:
     page = page_of(a_situation(catalog, *FREE))
     ids = [e.attributes["id"] for e in page.elements if "id" in e.attributes]
     assert len(ids) == len(set(ids)) > 8
+
+
+def test_the_memory_of_a_device_is_told_and_of_several_for_each() -> None:
+    catalog = a_catalog(
+        a_profile("one"),
+        a_profile("two", count=2),
+        accelerators={"a100": {"title": "A100", "resource": GPU, "memory": "40Gi"}},
+    )
+    facts = [e.text for e in page_of(a_situation(catalog, *FREE)).all("li")]
+    assert f"1 {TIMES} A100, 40 GiB, yours alone" in facts
+    assert f"2 {TIMES} A100, 40 GiB each, yours alone" in facts

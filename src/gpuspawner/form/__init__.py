@@ -69,6 +69,7 @@ def _card(offer: Offer, last: Preselection) -> dict[str, Any]:
         "availability": wording.availability(offer),
         "can_start": offer.can_start,
         "accelerator": _accelerator(offer),
+        "memory": _device_memory(offer),
         "sharing": wording.sharing(offer),
         "facts": _facts(offer),
         "grant": offer.decision.grant,
@@ -91,11 +92,15 @@ def _accelerator(offer: Offer) -> str:
     return f"{offer.profile.count} \N{MULTIPLICATION SIGN} {offer.accelerator.title}"
 
 
+def _device_memory(offer: Offer) -> str:
+    if offer.accelerator is None or offer.accelerator.memory is None:
+        return ""
+    words = format_amount("memory", parse_amount("memory", offer.accelerator.memory))
+    return f"{words} each" if offer.profile.count > 1 else words
+
+
 def _facts(offer: Offer) -> list[str]:
     parts = []
-    if offer.accelerator is not None and offer.accelerator.memory is not None:
-        amount = parse_amount("memory", offer.accelerator.memory)
-        parts.append(f"{format_amount('memory', amount)} of device memory")
     for resource, amounts in (("cpu", offer.profile.cpu), ("memory", offer.profile.memory)):
         text = amounts.limit or amounts.guarantee
         if text is None:
