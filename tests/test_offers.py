@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,3 +161,18 @@ def test_an_offer_says_by_what_it_is_granted() -> None:
     situation = a_situation(CATALOG, *FREE)
     assert the_offer("cpu", situation).decision.grant == "everyone"
     assert the_offer("gpu", situation).decision.grant == "group hpc"
+
+
+def test_names_in_braces_are_expanded_before_the_verdict() -> None:
+    base: dict[str, object] = {"extra_pod_config": {"nodeSelector": {"owner": "{username}"}}}
+
+    def expand(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: expand(item) for key, item in value.items()}
+        return value.format(username="ada") if isinstance(value, str) else value
+
+    situation = a_situation(a_catalog(), a_node(labels={"owner": "ada"}), base=base)
+    [as_written] = offers_in(situation)
+    assert as_written.standing is Standing.NEVER
+    [expanded] = offers_in(replace(situation, expand=expand))
+    assert expanded.standing is Standing.FREE

@@ -26,7 +26,7 @@ from gpuspawner.kubespawner_config import (
     warn_once,
 )
 from gpuspawner.offers import Offer, Situation, Standing, View, each_offer, offer_of
-from gpuspawner.pod import SettingError, base_names, copied
+from gpuspawner.pod import SettingError, base_names
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count, refusal_of
 from gpuspawner.selection import (
@@ -282,7 +282,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         try:
             for name, value in settings.items():
                 self._configured[name] = getattr(self, name)
-                setattr(self, name, copied(value))
+                setattr(self, name, value)
         except TraitError as error:
             self._restore()
             self.log.error("The profile %r cannot be used: %s", offer.profile.slug, error)  # noqa: TRY400 - the words say it all

@@ -30,7 +30,10 @@ async def test_the_first_form_of_a_hub_knows_the_cluster(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     """Nobody has asked before, so the form waits for the first look."""
-    found = await cards(hub, new_name("gpu-users"))
+    name = new_name("gpu-users")
+    await hub.visitor(name)
+    await shared.stop_shared_watches()
+    found = await cards(hub, name)
     assert found["gpu"] == ("free", "2 of 2 free, on 1 node", True)
 
 

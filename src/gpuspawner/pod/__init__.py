@@ -8,7 +8,6 @@ the verdict and the pod cannot disagree.
 from __future__ import annotations
 
 from gpuspawner.pod.manifest import pod_manifest
-from gpuspawner.pod.merging import copied
 from gpuspawner.pod.plan import ConflictError, PodPlan, Settings, base_names, plan
 from gpuspawner.pod.shapes import SettingError
 
@@ -18,7 +17,6 @@ __all__ = [
     "SettingError",
     "Settings",
     "base_names",
-    "copied",
     "plan",
     "pod_manifest",
 ]
