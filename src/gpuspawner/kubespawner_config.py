@@ -22,6 +22,10 @@ def load_catalog_for_kubespawner(path: Path) -> Catalog:
     return load_catalog(path, known_traits=frozenset(KubeSpawner.class_trait_names(config=True)))
 
 
+loaded_catalog = cache(load_catalog_for_kubespawner)
+"""The same, read once. A call that raises is not kept: the file is tried again at the next."""
+
+
 def ignored_settings(config: Any) -> list[str]:
     """What a configuration says of KubeSpawner's own profiles, which the catalog replaces."""
     return [

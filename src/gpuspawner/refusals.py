@@ -21,6 +21,7 @@ except ImportError:
 if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner
 
+SEE_THE_LOG = "The people who run this hub find the reason in its log."
 _REFUSING = frozenset({400, 403, 422})
 _Base: Any = SpawnException or web.HTTPError
 
@@ -54,10 +55,7 @@ def refusal_of(error: ApiException) -> SpawnRefusedError | None:
     if "exceeded quota" in message:
         return SpawnRefusedError(503, "quota", f"The cluster's quota is used up: {message}")
     return SpawnRefusedError(
-        503,
-        "misconfigured",
-        "The cluster did not accept the server. The people who run this hub find the reason in "
-        "its log.",
+        503, "misconfigured", f"The cluster did not accept the server. {SEE_THE_LOG}"
     )
 
 

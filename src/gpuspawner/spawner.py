@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,14 +20,19 @@ from gpuspawner.capacity.shared import shared_watch
 from gpuspawner.catalog import Catalog, CatalogError
 from gpuspawner.kubespawner_config import (
     ignored_settings,
-    load_catalog_for_kubespawner,
+    loaded_catalog,
     plain,
     warn_once,
 )
 from gpuspawner.offers import Offer, Situation, Standing, View, each_offer, offer_of
 from gpuspawner.pod import SettingError, base_names
 from gpuspawner.policy import Person, decide
-from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count, refusal_of
+from gpuspawner.refusals import (
+    SEE_THE_LOG,
+    SpawnRefusedError,
+    keep_out_of_failure_count,
+    refusal_of,
+)
 from gpuspawner.selection import (
     IMAGE_OPTION,
     Selection,
@@ -43,16 +47,9 @@ NOTHING_ALLOWED = (
     "No server profile is open to this account: none of its groups has access to one. "
     "Ask the people who run this hub."
 )
-_CANNOT_BE_MADE = (
-    "The server cannot be made as it is configured. "
-    "The people who run this hub find the reason in its log."
-)
+_CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
 NOT_ALLOWED = "not-allowed"
 _CHOOSE = "Choose one of those on the spawn page."
-
-
-# A call that raises is not kept, so a file that could not be loaded is tried again.
-_loaded = cache(load_catalog_for_kubespawner)
 
 
 class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
@@ -91,7 +88,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         Raises:
             CatalogError: it was never loaded and cannot be.
         """
-        return _loaded(Path(self.catalog_file))
+        return loaded_catalog(Path(self.catalog_file))
 
     @property
     def person(self) -> Person:
@@ -225,8 +222,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
             raise SpawnRefusedError(
                 503,
                 "no-catalog",
-                "The list of server profiles cannot be read at the moment. "
-                "The people who run this hub find the reason in its log.",
+                f"The list of server profiles cannot be read at the moment. {SEE_THE_LOG}",
             ) from error
 
     def _selection_or_refuse(self, catalog: Catalog) -> Selection:

@@ -108,6 +108,11 @@ class Hub:
             if pod["metadata"]["annotations"].get("hub.jupyter.org/username") == name
         ]
 
+    async def start_server(self, name: str, profile: str) -> Answer:
+        """Ask the API to start a person's default server, as that person."""
+        visitor = await self.visitor(name)
+        return await visitor.api("POST", f"users/{name}/server", {"profile": profile})
+
     async def stop_server(self, name: str, server: str = "") -> None:
         """Stop a server and wait until its pod is gone."""
         visitor = await self.visitor(name)

@@ -42,8 +42,7 @@ async def test_availability_moves_with_what_others_start(
 ) -> None:
     first, second = new_name("gpu-users"), new_name("gpu-users")
     await until(hub, first, ("free", "2 of 2 free, on 1 node", True))
-    visitor = await hub.visitor(second)
-    answer = await visitor.api("POST", f"users/{second}/server", {"profile": "gpu"})
+    answer = await hub.start_server(second, "gpu")
     assert answer.status < 400
     await until(hub, first, ("free", "1 of 2 free, on 1 node", True))
     neighbour = {

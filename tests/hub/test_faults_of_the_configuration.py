@@ -72,8 +72,7 @@ async def test_what_the_chart_configured_is_added_to_and_not_replaced(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+    answer = await hub.start_server(name, "gpu")
     assert answer.status < 400, answer.text
     (pod,) = hub.pods_of(name)
     spec, (container,) = pod["spec"], pod["spec"]["containers"]
@@ -89,8 +88,7 @@ async def test_a_gpu_of_the_base_does_not_reach_a_profile_without_one(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "cpu"})
+    answer = await hub.start_server(name, "cpu")
     assert answer.status < 400, answer.text
     (pod,) = hub.pods_of(name)
     assert "nvidia.com/gpu" not in pod["spec"]["containers"][0]["resources"]["limits"]
@@ -102,8 +100,7 @@ async def test_a_profile_that_cannot_be_made_is_refused_with_words_and_counts_no
     hub: Hub, slug: str, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": slug})
+    answer = await hub.start_server(name, slug)
     assert answer.status == 503, answer.text
     assert "Traceback" not in answer.text
     assert "hub" in answer.text
@@ -128,9 +125,8 @@ async def test_a_quota_that_is_used_up_is_told_in_its_words_and_counts_nothing(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
     hub.cluster.faults.add(Refuse(403, "Forbidden", QUOTA), verb="create", resource="pods")
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+    answer = await hub.start_server(name, "gpu")
     assert answer.status == 503
     assert "quota is used up" in answer.text
     assert "limited: requests.nvidia.com/gpu=2" in answer.text
@@ -142,7 +138,6 @@ async def test_a_pod_that_finds_no_place_in_time_is_refused_and_counts_nothing(
 ) -> None:
     """What the watch saw free was taken in the meantime: here by pods that it is not shown."""
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
     await cards(hub, name)
     blocker = {
         "metadata": {"name": "blocker"},
@@ -162,7 +157,7 @@ async def test_a_pod_that_finds_no_place_in_time_is_refused_and_counts_nothing(
 
         patch.setattr(type(spawner), "_situation", as_it_was)
         hub.cluster.store.create(PODS, "default", blocker)
-        answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+        answer = await hub.start_server(name, "gpu")
     assert answer.status == 503, answer.text
     assert "No place was found for the server within 5 s: 0/2 nodes are available" in answer.text
     assert hub.failures == 0

@@ -16,8 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def start(hub: Hub, name: str, profile: str) -> Object:
-    visitor = await hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": profile})
+    answer = await hub.start_server(name, profile)
     assert answer.status < 400, answer.text
     (pod,) = hub.pods_of(name)
     return pod
@@ -54,7 +53,6 @@ async def test_a_cpu_server_after_a_failed_gpu_start_has_nothing_of_it(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await hub.visitor(name)
 
     async def fail(self: KubeSpawner, *_: Any) -> None:
         assert self.extra_resource_limits == {"nvidia.com/gpu": "1"}
@@ -62,7 +60,7 @@ async def test_a_cpu_server_after_a_failed_gpu_start_has_nothing_of_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(KubeSpawner, "get_pod_manifest", fail)
-        answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+        answer = await hub.start_server(name, "gpu")
         assert answer.status == 500
     assert hub.failures == 1
     assert traces_of_a_gpu(await start(hub, name, "cpu")) == []

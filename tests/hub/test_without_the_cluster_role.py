@@ -41,8 +41,7 @@ async def test_groups_are_enforced_all_the_same(
     blind_hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("students")
-    visitor = await blind_hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+    answer = await blind_hub.start_server(name, "gpu")
     assert answer.status == 403
     assert blind_hub.pods_of(name) == []
 
@@ -51,8 +50,7 @@ async def test_an_allowed_profile_can_be_tried(
     blind_hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    visitor = await blind_hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "gpu"})
+    answer = await blind_hub.start_server(name, "gpu")
     assert answer.status < 400, answer.text
     assert len(blind_hub.pods_of(name)) == 1
     await blind_hub.stop_server(name)

@@ -151,11 +151,6 @@ def one_of(known: Collection[str]) -> str | None:
     return f"known here: {listed}" if 0 < len(listed) <= 4 * _LONGEST_SHOWN else None
 
 
-def joined(*hints: str | None) -> str | None:
-    """Several hints as one."""
-    return "; ".join(hint for hint in hints if hint) or None
-
-
 def conflicts(refused: Collection[Path], pattern: Path) -> bool:
     """Whether a refused path lies at, above or below one that `pattern` describes."""
     return any(

@@ -9,7 +9,7 @@ from typing import Any
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
-from gpuspawner.kubespawner_config import load_catalog_for_kubespawner
+from gpuspawner.kubespawner_config import loaded_catalog
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
 CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
@@ -29,14 +29,15 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
         TraitError: the catalog is not valid; the text has every problem with its file and line.
             JupyterHub prints it and does not start.
     """
-    path = Path(catalog or _configured(c) or os.environ.get(CATALOG_VARIABLE) or DEFAULT_CATALOG)
+    given = Path(catalog or _configured(c) or os.environ.get(CATALOG_VARIABLE) or DEFAULT_CATALOG)
+    path = given.absolute()
     try:
-        load_catalog_for_kubespawner(path)
+        loaded_catalog(path)
     except CatalogError as error:
         raise TraitError(f"The catalog is not valid, so the hub does not start:\n{error}") from None
     if not _is_ours(c.JupyterHub.get("spawner_class")):
         c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
-    c.GPUSpawner.catalog_file = str(path.absolute())
+    c.GPUSpawner.catalog_file = str(path)
 
 
 def _configured(c: Any) -> str | None:

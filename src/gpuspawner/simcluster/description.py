@@ -287,17 +287,6 @@ class ClusterDescription(_Model):
         except ValidationError as error:
             raise ClusterDescriptionError(name, _problems(error)) from error
 
-    def pool_of(self, node_name: str) -> NodePool:
-        """The pool a node belongs to.
-
-        Raises:
-            KeyError: no pool has a node of that name.
-        """
-        for pool in self.node_pools:
-            if node_name in pool.node_names:
-                return pool
-        raise KeyError(node_name)
-
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         names = [name for pool in self.node_pools for name in pool.node_names]

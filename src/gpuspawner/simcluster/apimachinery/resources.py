@@ -118,8 +118,3 @@ BY_PATH: Mapping[tuple[str, str, str], ResourceType] = MappingProxyType(
     {(item.group, item.version, item.plural): item for item in RESOURCES}
 )
 """Resource types by group, version and plural."""
-
-BY_KIND: Mapping[tuple[str, str], ResourceType] = MappingProxyType(
-    {(item.api_version, item.kind): item for item in RESOURCES}
-)
-"""Resource types by the `apiVersion` and `kind` of their objects."""
