@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.capacity.index import ClusterIndex, NodeState
-from gpuspawner.capacity.model import Node, Pod
+from gpuspawner.capacity.index import ClusterIndex, NodeState, Snapshot
+from gpuspawner.capacity.model import Node, Pod, PodAffinityTerm
+from gpuspawner.capacity.repelling import ANYWHERE, Repeller, Repelling
+
+from ..builders import altered
 
 GPU = "nvidia.com/gpu"
+APART = (PodAffinityTerm("zone", ()),)
+FAR = (PodAffinityTerm("zone", (), namespaces=("team", "other")),)
+FAR_FROM_ALL = (PodAffinityTerm("zone", (), namespace_selector=()),)
 
 
 def a_node(name: str = "n1", uid: str = "N1", gpus: int = 4) -> Node:
@@ -26,8 +32,11 @@ def a_pod(
     phase: str = "Running",
     *,
     terminating: bool = False,
+    anti_affinity: tuple[PodAffinityTerm, ...] = (),
 ) -> Pod:
-    return Pod(uid, "team", name, node, {GPU: gpus}, terminating, phase, 0, {})
+    return Pod(
+        uid, "team", name, node, {GPU: gpus}, terminating, phase, 0, anti_affinity=anti_affinity
+    )
 
 
 Step = Callable[[ClusterIndex], None]
@@ -152,7 +161,7 @@ def test_a_snapshot_does_not_change_when_the_index_does() -> None:
     before = index.snapshot()
     index.put_pod(a_pod("p2", "P2", gpus=2))
     index.put_node(a_node("n2", "N2"))
-    assert dict(before.nodes) == {"n1": NodeState(a_node(), {GPU: 1}, 1)}
+    assert dict(before.nodes) == {"n1": NodeState(a_node(), {GPU: 1}, 1, (a_pod(),))}
 
 
 def test_a_snapshot_cannot_be_written_to() -> None:
@@ -202,6 +211,7 @@ PODS = st.builds(
     st.integers(0, 8),
     st.sampled_from(["Pending", "Running", "Succeeded", "Failed", "Unknown", ""]),
     terminating=st.booleans(),
+    anti_affinity=st.sampled_from([(), (), APART, FAR]),
 )
 EVENTS = st.one_of(
     st.tuples(st.sampled_from(["put", "drop"]), NODES | PODS),
@@ -250,4 +260,64 @@ def test_after_any_history_it_equals_an_index_built_afresh(
     afresh = ClusterIndex()
     afresh.replace_nodes(survivors.nodes.values())
     afresh.replace_pods(survivors.pods.values())
-    assert dict(index.snapshot().nodes) == dict(afresh.snapshot().nodes)
+    now, expected = index.snapshot(), afresh.snapshot()
+    assert dict(now.nodes) == dict(expected.nodes)
+    assert repelling_on(now) == repelling_on(expected)
+
+
+def repelling_on(snapshot: Snapshot) -> Repelling:
+    """Those on the nodes that are known."""
+    found: dict[str, dict[Repeller, dict[str, int]]] = {}
+    for about, repellers in snapshot.repelling.items():
+        for repeller, by_node in repellers.items():
+            on_known = {name: n for name, n in by_node.items() if name in snapshot.nodes}
+            if on_known:
+                found.setdefault(about, {})[repeller] = on_known
+    return found
+
+
+@pytest.mark.parametrize(
+    ("terms", "about"),
+    [
+        pytest.param(APART, "team", id="is about pods of its own namespace"),
+        pytest.param(FAR, ANYWHERE, id="with namespaces may be about others"),
+        pytest.param(FAR_FROM_ALL, ANYWHERE, id="with a selector may be about others"),
+    ],
+)
+def test_required_anti_affinity(terms: tuple[PodAffinityTerm, ...], about: str) -> None:
+    pods = [a_pod(name, name, anti_affinity=terms) for name in ("p1", "p2")]
+    index = after(put(a_node()), *map(put, pods))
+    before = index.snapshot()
+    assert before.repelling == {about: {("team", terms): {"n1": 2}}}
+    index.drop_pod("team", "p1", "p1")
+    assert index.snapshot().repelling == {about: {("team", terms): {"n1": 1}}}
+    index.drop_pod("team", "p2", "p2")
+    assert index.snapshot().repelling == {}
+    assert before.repelling == {about: {("team", terms): {"n1": 2}}}
+
+
+def test_pods_that_hold_nothing_repel_nobody() -> None:
+    waiting = [
+        a_pod(node=None, anti_affinity=APART),
+        a_pod("p2", phase="Failed", anti_affinity=APART),
+    ]
+    assert after(put(a_node()), *map(put, waiting)).snapshot().repelling == {}
+
+
+def test_of_a_full_list_only_the_nodes_that_differ_are_replaced() -> None:
+    index = after(put(a_node("n1")), put(a_node("n2", "N2")), put(a_pod()))
+    before = index.snapshot()
+    table = index.pod_table()
+    for pod in (a_pod(), a_pod("p2", "P2", "n2")):
+        table.put(pod)
+    index.adopt_pods(table)
+    now = index.snapshot()
+    assert now.changed == {"n2"}
+    assert now.nodes["n1"] is before.nodes["n1"]
+
+
+def test_the_pods_of_a_node_in_one_namespace() -> None:
+    names = {"a": ["x"], "b": ["x", "y", "z"], "c": []}
+    pods = [altered(a_pod(name), namespace=where) for where in names for name in names[where]]
+    state = after(put(a_node()), *map(put, pods)).snapshot().nodes["n1"]
+    assert {where: [pod.name for pod in state.pods_in(where)] for where in names} == names

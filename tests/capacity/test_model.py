@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 
 from gpuspawner.capacity.model import (
     NodeSelectorTerm,
+    PodAffinityTerm,
     Requirement,
+    ResourceClaimRef,
+    SpreadConstraint,
     Taint,
     Toleration,
+    matches,
+    pack,
+    packed_matcher,
     read_node,
     read_pod,
     read_request,
+    with_label_keys,
 )
 from gpuspawner.errors import MalformedObjectError
 
@@ -377,62 +384,216 @@ def test_node_affinity_that_says_little(affinity: Any, terms: object) -> None:
     assert request.affinity == terms
 
 
-REQUIRED = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}
-PREFERRED = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}]}
+A_TERM: dict[str, Any] = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}}
+WEB = (Requirement("app", "In", ("web",)),)
+
+
+def required(*terms: dict[str, Any]) -> dict[str, Any]:
+    return {"requiredDuringSchedulingIgnoredDuringExecution": list(terms)}
 
 
 @pytest.mark.parametrize(
-    ("spec", "unchecked"),
+    ("rule", "terms"),
     [
-        pytest.param({"containers": [{"ports": [{"containerPort": 8888}]}]}, (), id="a port"),
-        pytest.param({"containers": [{"ports": None}]}, (), id="null ports"),
+        pytest.param(required(A_TERM), (PodAffinityTerm("zone", WEB),), id="labels"),
         pytest.param(
-            {"containers": [{"ports": [{"containerPort": 1, "hostPort": 1}]}]},
-            ("hostPort",),
-            id="a host port",
+            required({"topologyKey": "zone"}),
+            (PodAffinityTerm("zone", None),),
+            id="no selector is not an empty one",
         ),
         pytest.param(
-            {"initContainers": [{"ports": [{"hostPort": 1}]}]},
-            ("hostPort",),
-            id="a host port of an init container",
+            required({"topologyKey": "zone", "labelSelector": {}, "namespaceSelector": {}}),
+            (PodAffinityTerm("zone", (), namespace_selector=()),),
+            id="empty selectors",
         ),
         pytest.param(
-            {"hostNetwork": True, "containers": [{"ports": [{"containerPort": 8888}]}]},
-            ("hostPort",),
-            id="a port on the host's network is a host port",
+            required(
+                {
+                    "topologyKey": "zone",
+                    "labelSelector": {
+                        "matchLabels": {"b": "2", "a": "1"},
+                        "matchExpressions": [{"key": "c", "operator": "DoesNotExist"}],
+                    },
+                    "namespaces": ["jhub"],
+                    "namespaceSelector": {"matchLabels": {"team": "ml"}},
+                    "matchLabelKeys": ["version"],
+                    "mismatchLabelKeys": ["color"],
+                }
+            ),
+            (
+                PodAffinityTerm(
+                    "zone",
+                    (
+                        Requirement("a", "In", ("1",)),
+                        Requirement("b", "In", ("2",)),
+                        Requirement("c", "DoesNotExist"),
+                    ),
+                    namespaces=("jhub",),
+                    namespace_selector=(Requirement("team", "In", ("ml",)),),
+                    match_label_keys=("version",),
+                    mismatch_label_keys=("color",),
+                ),
+            ),
+            id="everything",
         ),
-        pytest.param({"hostNetwork": True, "containers": [{}]}, (), id="host network, no port"),
-        pytest.param({"affinity": {"podAffinity": REQUIRED}}, ("podAffinity",), id="pod affinity"),
         pytest.param(
-            {"affinity": {"podAntiAffinity": REQUIRED}}, ("podAntiAffinity",), id="anti-affinity"
-        ),
-        pytest.param({"affinity": {"podAntiAffinity": PREFERRED}}, (), id="a preference"),
-        pytest.param(
-            {"topologySpreadConstraints": [{"whenUnsatisfiable": "DoNotSchedule"}]},
-            ("topologySpreadConstraints",),
-            id="a spread that binds",
-        ),
-        pytest.param(
-            {"topologySpreadConstraints": [{}]},
-            ("topologySpreadConstraints",),
-            id="a spread that does not say binds",
-        ),
-        pytest.param(
-            {"topologySpreadConstraints": [{"whenUnsatisfiable": "ScheduleAnyway"}]},
+            {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 1, "podAffinityTerm": A_TERM}
+                ]
+            },
             (),
-            id="a spread that does not bind",
+            id="preferences do not bind",
         ),
-        pytest.param({"resourceClaims": [{"name": "gpu"}]}, ("resourceClaims",), id="a claim"),
-        pytest.param({"schedulingGates": [{"name": "q"}]}, ("schedulingGates",), id="a gate"),
+        pytest.param(None, (), id="null"),
+        pytest.param({"requiredDuringSchedulingIgnoredDuringExecution": None}, (), id="null terms"),
+    ],
+)
+def test_pod_affinity(rule: Any, terms: tuple[PodAffinityTerm, ...]) -> None:
+    """Of pods that exist only what keeps others away is kept."""
+    affinity = {"podAffinity": rule, "podAntiAffinity": rule}
+    request = read_request({"metadata": {}, "spec": {"affinity": affinity}})
+    assert (request.pod_affinity, request.pod_anti_affinity) == (terms, terms)
+    assert read_pod({"metadata": NAMED, "spec": {"affinity": affinity}}).anti_affinity == terms
+
+
+@pytest.mark.parametrize(
+    ("constraint", "spread"),
+    [
         pytest.param(
-            {"resourceClaims": [], "schedulingGates": None, "topologySpreadConstraints": None},
+            {"topologyKey": "zone", "maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule"},
+            (SpreadConstraint("zone", 2, None),),
+            id="one that binds",
+        ),
+        pytest.param(
+            {"topologyKey": "zone", "maxSkew": 1},
+            (SpreadConstraint("zone", 1, None),),
+            id="one that does not say binds",
+        ),
+        pytest.param(
+            {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"},
             (),
-            id="empty lists and nulls",
+            id="one that only scores",
+        ),
+        pytest.param(
+            {
+                "topologyKey": "zone",
+                "maxSkew": 1,
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {"app": "web"}},
+                "minDomains": 3,
+                "nodeAffinityPolicy": "Ignore",
+                "nodeTaintsPolicy": "Honor",
+                "matchLabelKeys": ["version"],
+            },
+            (
+                SpreadConstraint(
+                    "zone",
+                    1,
+                    WEB,
+                    min_domains=3,
+                    honors_affinity=False,
+                    honors_taints=True,
+                    match_label_keys=("version",),
+                ),
+            ),
+            id="everything",
         ),
     ],
 )
-def test_what_no_check_judges_is_named(spec: dict[str, Any], unchecked: tuple[str, ...]) -> None:
-    assert read_request({"metadata": {}, "spec": spec}).unchecked == unchecked
+def test_topology_spread(constraint: Any, spread: tuple[SpreadConstraint, ...]) -> None:
+    spec = {"topologySpreadConstraints": [constraint]}
+    assert read_request({"metadata": {}, "spec": spec}).spread == spread
+
+
+def test_gates_claims_and_preemption() -> None:
+    request = read_request(
+        {
+            "metadata": {},
+            "spec": {
+                "schedulingGates": [{"name": "example.com/quota"}],
+                "resourceClaims": [
+                    {"name": "gpu", "resourceClaimTemplateName": "one-gpu"},
+                    {"name": "shared", "resourceClaimName": "pool"},
+                ],
+                "preemptionPolicy": "Never",
+            },
+        }
+    )
+    assert request.gates == ("example.com/quota",)
+    assert request.resource_claims == (
+        ResourceClaimRef("gpu", template="one-gpu"),
+        ResourceClaimRef("shared", claim="pool"),
+    )
+    assert request.preempts is False
+
+
+def test_lists_that_are_empty_or_null() -> None:
+    spec: dict[str, Any] = {
+        "resourceClaims": [],
+        "schedulingGates": None,
+        "topologySpreadConstraints": None,
+        "affinity": {},
+    }
+    request = read_request({"metadata": {}, "spec": spec})
+    assert (request.resource_claims, request.gates, request.spread) == ((), (), ())
+    assert (request.pod_affinity, request.pod_anti_affinity, request.host_ports) == ((), (), ())
+    assert (request.preempts, request.unchecked) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("volume", "unchecked"),
+    [
+        pytest.param({"name": "v", "emptyDir": {}}, (), id="a directory of the pod's own"),
+        pytest.param({"name": "v", "persistentVolumeClaim": {"claimName": "home"}}, (), id="claim"),
+        pytest.param({"name": "v", "csi": {"driver": "x"}}, ("csi",), id="an inline disk"),
+    ],
+)
+def test_what_no_check_judges_is_named(volume: Any, unchecked: tuple[str, ...]) -> None:
+    assert read_request({"metadata": {}, "spec": {"volumes": [volume]}}).unchecked == unchecked
+
+
+SELECTED = {"app": "web", "tier": "1"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_match"),
+    [
+        pytest.param(None, False, id="no selector matches nothing"),
+        pytest.param((), True, id="an empty one matches everything"),
+        pytest.param((Requirement("app", "In", ("web", "db")),), True, id="in"),
+        pytest.param((Requirement("other", "In", ("web",)),), False, id="in needs the label"),
+        pytest.param((Requirement("app", "NotIn", ("web",)),), False, id="not in"),
+        pytest.param((Requirement("other", "NotIn", ("web",)),), True, id="not in, no label"),
+        pytest.param((Requirement("app", "Exists"),), True, id="exists"),
+        pytest.param((Requirement("app", "DoesNotExist"),), False, id="does not exist"),
+        pytest.param(
+            (Requirement("app", "Exists"), Requirement("tier", "In", ("2",))),
+            False,
+            id="all of them",
+        ),
+        pytest.param((Requirement("app", "Like", ("w*",)),), False, id="an unknown operator"),
+    ],
+)
+def test_label_selectors(selector: Any, *, is_match: bool) -> None:
+    assert matches(selector, SELECTED) is is_match
+    assert packed_matcher(selector)(pack(SELECTED)) is is_match
+
+
+@pytest.mark.parametrize(
+    ("selector", "merged"),
+    [
+        pytest.param(None, None, id="where there is none, none is made"),
+        pytest.param((), (Requirement("app", "In", ("web",)),), id="an empty one gets the label"),
+        pytest.param(
+            (Requirement("tier", "Exists"),),
+            (Requirement("tier", "Exists"), Requirement("app", "In", ("web",))),
+            id="beside what is there",
+        ),
+    ],
+)
+def test_label_keys_are_merged_as_the_api_server_does(selector: Any, merged: object) -> None:
+    assert with_label_keys(selector, "In", ("app", "absent"), SELECTED) == merged
 
 
 @pytest.mark.parametrize(
