@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import ClusterIndex, NodeState, Snapshot
 from gpuspawner.capacity.model import (
+    HostPort,
     Node,
     NodeSelectorTerm,
     Pod,
+    PodAffinityTerm,
     PodRequest,
     Requirement,
+    SpreadConstraint,
     Taint,
     Toleration,
+    pack,
 )
 from gpuspawner.catalog import Catalog
 from gpuspawner.offers import Situation, View
@@ -67,20 +73,37 @@ def a_pod(
     memory: str | int = 0,
     requests: Mapping[str, int] | None = None,
     phase: str = "Running",
+    namespace: str = "jhub",
+    labels: Mapping[str, str] | None = None,
+    terminating: bool = False,
+    priority: int = 0,
+    nominated_node: str | None = None,
+    host_ports: Iterable[HostPort] = (),
+    anti_affinity: Iterable[PodAffinityTerm] = (),
 ) -> Pod:
     """A pod that exists, bound to a node unless `node` is None."""
     asked = {**amounts(gpus=gpus, cpu=cpu, memory=memory), **(requests or {})}
     return Pod(
         uid=f"uid-of-{name}",
-        namespace="jhub",
+        namespace=namespace,
         name=name,
         node=node,
         requests=asked,
-        terminating=False,
+        terminating=terminating,
         phase=phase,
-        priority=0,
-        labels={},
+        priority=priority,
+        packed_labels=pack(labels or {}),
+        nominated_node=nominated_node,
+        host_ports=tuple(host_ports),
+        anti_affinity=tuple(anti_affinity),
     )
+
+
+def altered(pod: Pod, **fields: Any) -> Pod:
+    """The same pod with other fields."""
+    if "labels" in fields:
+        fields["packed_labels"] = pack(fields.pop("labels"))
+    return msgspec.structs.replace(pod, **fields)
 
 
 def a_request(
@@ -94,23 +117,34 @@ def a_request(
     tolerations: Iterable[Toleration] = (),
     node_name: str = "",
     unchecked: tuple[str, ...] = (),
+    namespace: str = "jhub",
+    labels: Mapping[str, str] | None = None,
+    host_ports: Iterable[HostPort] = (),
+    pod_affinity: Iterable[PodAffinityTerm] = (),
+    pod_anti_affinity: Iterable[PodAffinityTerm] = (),
+    spread: Iterable[SpreadConstraint] = (),
 ) -> PodRequest:
     """A pod that somebody would like to start."""
     return PodRequest(
-        namespace="jhub",
-        labels={},
+        namespace=namespace,
+        labels=labels or {},
         requests={**amounts(gpus=gpus, cpu=cpu, memory=memory), **(requests or {})},
         node_selector=node_selector or {},
         affinity=affinity,
         tolerations=tuple(tolerations),
         node_name=node_name,
         unchecked=unchecked,
+        host_ports=tuple(host_ports),
+        pod_affinity=tuple(pod_affinity),
+        pod_anti_affinity=tuple(pod_anti_affinity),
+        spread=tuple(spread),
     )
 
 
 def a_snapshot(*things: Node | Pod) -> Snapshot:
-    """The cluster with these nodes and pods."""
+    """The cluster with these nodes and pods, and without quotas."""
     index = ClusterIndex()
+    index.objects.table("quotas").replace(())
     index.replace_nodes(thing for thing in things if isinstance(thing, Node))
     index.replace_pods(thing for thing in things if isinstance(thing, Pod))
     return index.snapshot()
@@ -136,6 +170,7 @@ def a_catalog(
     accelerators: Mapping[str, Any] | None = None,
     volumes: Mapping[str, Any] | None = None,
     access: Iterable[Mapping[str, Any]] = (FOR_EVERYONE,),
+    node_pools: Mapping[str, Any] | None = None,
 ) -> Catalog:
     """A catalog whose default is a plain profile ``cpu``, then `profiles`, open to everyone.
 
@@ -145,6 +180,7 @@ def a_catalog(
         {
             "accelerators": {"a100": A100} if accelerators is None else accelerators,
             "volumes": volumes or {},
+            "node_pools": node_pools or {},
             "profiles": [CPU_PROFILE, *profiles],
             "access": list(access),
         }

@@ -6,7 +6,7 @@ import pytest
 
 from gpuspawner.capacity.model import Node, Pod, PodRequest
 from gpuspawner.fit import Hindrance, Reason
-from gpuspawner.fit.resources import check, slots, slots_if_empty
+from gpuspawner.fit.resources import check, room, slots_if_empty
 
 from ..builders import GPU, a_node, a_pod, a_request, a_state
 
@@ -166,5 +166,5 @@ def test_what_is_short(
     ],
 )
 def test_slots(request_: PodRequest, node: Node, pods: list[Pod], now: int, if_empty: int) -> None:
-    assert slots(request_, a_state(node, *pods)) == now
+    assert room(request_, a_state(node, *pods)).slots == now
     assert slots_if_empty(request_, node) == if_empty

@@ -18,7 +18,9 @@ from gpuspawner.capacity.model import (
     Requirement,
     Taint,
     Toleration,
+    read_pod,
 )
+from gpuspawner.capacity.objects import ClusterObjects
 from gpuspawner.fit import Shortfall, feasible_nodes, judge, scheduler_message
 
 from ..builders import CORDON, GPU, a_node, a_pod, a_request, a_snapshot, a_term
@@ -253,6 +255,15 @@ def test_the_words_of_the_scheduler(things: list[Node | Pod], message: str) -> N
     assert scheduler_message(judge(a_request(gpus=1, cpu=2), a_snapshot(*things))) == message
 
 
+def test_the_words_of_a_pod_that_can_go_nowhere_count_no_nodes() -> None:
+    snapshot = a_snapshot(a_node("n1"), a_node("n2"))
+    known = replace(snapshot, objects=ClusterObjects(claims={}))
+    verdict = judge(replace(a_request(), claims=("home",)), known)
+    assert scheduler_message(verdict) == (
+        '0/2 nodes are available: persistentvolumeclaim "home" not found.'
+    )
+
+
 @pytest.mark.parametrize(
     ("things", "fits", "slots", "never"),
     [
@@ -432,3 +443,40 @@ def test_a_verdict_of_never_names_only_true_shortfalls(
 def test_the_feasible_nodes_come_in_order_and_not_in_that_of_a_set() -> None:
     names = [f"n{number:02}" for number in range(40)]
     assert feasible_nodes(a_request(), a_snapshot(*map(a_node, names))) == tuple(names)
+
+
+ADMISSION = "kueue.x-k8s.io/admission"
+QUEUE = {"kueue.x-k8s.io/queue-name": "team-a"}
+
+
+@pytest.mark.parametrize(
+    ("gates", "labels", "expected"),
+    [
+        pytest.param((), {}, (True, (), ""), id="no gate"),
+        pytest.param((), QUEUE, (True, (), ""), id="a queue that let it pass"),
+        pytest.param((ADMISSION,), QUEUE, (False, (ADMISSION,), "team-a"), id="in Kueue's queue"),
+        pytest.param(("example.com/hold",), {}, (False, ("example.com/hold",), ""), id="any gate"),
+    ],
+)
+def test_a_pod_with_a_gate_waits_in_a_queue(
+    gates: tuple[str, ...], labels: dict[str, str], expected: tuple[bool, tuple[str, ...], str]
+) -> None:
+    request = replace(ONE_GPU, gates=gates, labels=labels)
+    verdict = judge(request, a_snapshot(a_node(gpus=2)))
+    assert (verdict.fits, verdict.queued, verdict.queue) == expected
+    assert verdict.slots == (0 if gates else 2)
+    assert verdict.never is False
+
+
+def test_the_gated_pods_of_others_hold_nothing() -> None:
+    gated = read_pod(
+        {
+            "metadata": {"name": "gated", "namespace": "jhub"},
+            "spec": {
+                "schedulingGates": [{"name": ADMISSION}],
+                "containers": [{"resources": {"limits": {GPU: 2}}}],
+            },
+            "status": {"phase": "Pending"},
+        }
+    )
+    assert judge(ONE_GPU, a_snapshot(a_node(gpus=2), gated)).slots == 2

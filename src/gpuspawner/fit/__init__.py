@@ -5,15 +5,26 @@ Pure functions over frozen values: one scheduling rule a file, registered in `ch
 
 from __future__ import annotations
 
+from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.reasons import Hindrance, Reason
+from gpuspawner.fit.scaling import Growth, NodeTemplate, growths
+from gpuspawner.fit.standing import StandingVerdicts
+from gpuspawner.fit.transitions import Note, Transition
 from gpuspawner.fit.verdict import Shortfall, Verdict, feasible_nodes, judge, scheduler_message
 
 __all__ = [
+    "Growth",
     "Hindrance",
+    "NodeTemplate",
+    "Note",
     "Reason",
     "Shortfall",
+    "StandingVerdicts",
+    "Transition",
     "Verdict",
+    "doubted",
     "feasible_nodes",
+    "growths",
     "judge",
     "scheduler_message",
 ]

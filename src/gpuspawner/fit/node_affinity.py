@@ -35,7 +35,7 @@ def check(request: PodRequest, state: NodeState) -> Reasons:
     if any(labels.get(key) != value for key, value in request.node_selector.items()):
         return _MISMATCH
     if request.affinity is not None and not any(
-        _term_matches(term, state.node) for term in request.affinity
+        term_matches(term, state.node) for term in request.affinity
     ):
         return _MISMATCH
     return NO_REASONS
@@ -56,7 +56,8 @@ def _admitted_names(affinity: tuple[NodeSelectorTerm, ...] | None) -> frozenset[
     return admitted if affinity else None
 
 
-def _term_matches(term: NodeSelectorTerm, node: Node) -> bool:
+def term_matches(term: NodeSelectorTerm, node: Node) -> bool:
+    """Whether a term holds on a node; one that is empty or that cannot be parsed never does."""
     if not term.labels and not term.fields:
         return False
     if not all(_is_valid(r) for r in term.labels) or not all(

@@ -13,6 +13,8 @@ class Hindrance(Enum):
     TOO_LARGE = "the node's size"
     CLOSED = "the node's state, such as a cordon"
     FULL = "what runs on the node"
+    TAKEN = "devices that others hold, which eviction would not free"
+    UNKNOWN = "nothing, perhaps: it cannot be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Reason:
     """One reason a check gives for one node.
 
     Attributes:
-        words: the scheduler's own words, which its messages count nodes by.
+        words: the scheduler's own words, which its messages count nodes by; for UNKNOWN, what was
+            not checked, in the API's words.
         hindrance: what would have to change.
         resource: for a reason of size or room: the resource that is short; else empty.
         asked: what the pod asks of it, in the resource's unit.
@@ -36,3 +39,21 @@ class Reason:
 
 Reasons = tuple[Reason, ...]
 NO_REASONS: Reasons = ()
+
+
+def unknown(what: str) -> Reasons:
+    """The node may or may not take the pod; `what` is what cannot be checked."""
+    return (Reason(what, Hindrance.UNKNOWN),)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The pod can go nowhere, whatever the nodes are like.
+
+    Attributes:
+        words: the scheduler's own words.
+        hindrance: what would have to change.
+    """
+
+    words: str
+    hindrance: Hindrance = Hindrance.CLOSED

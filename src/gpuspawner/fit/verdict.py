@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PodRequest
-from gpuspawner.fit import checks, resources
-from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reasons
+from gpuspawner.fit import dynamic_resources, preemption, quota, volume_restrictions
+from gpuspawner.fit.copies import copies
+from gpuspawner.fit.delegation import with_delegable
+from gpuspawner.fit.examining import examine, is_evictable
+from gpuspawner.fit.reasons import Hindrance
+from gpuspawner.fit.surveying import Survey
+from gpuspawner.fit.tallying import Tally
+from gpuspawner.fit.transitions import Note
 
-_LASTING = frozenset({Hindrance.NOT_FOR_POD, Hindrance.TOO_LARGE})
+_QUOTA = "ResourceQuota"
+_QUEUE_NAME = "kueue.x-k8s.io/queue-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,9 @@ class Verdict:
     """Whether a pod would be scheduled now, how many more, and if not, why not.
 
     Attributes:
-        fits: True or False; None if the checks pass but something was not checked.
+        fits: True or False; None if it might, but something was not checked.
         nodes: slots by name of each node that would take the pod now.
-        slots: how many such pods fit one after another; None if `fits` is.
+        slots: how many such pods fit one after another; None if that cannot be said.
         slots_if_empty: how many would fit if nothing else ran on the nodes that are for the pod.
         reasons: number of nodes by reason, in the scheduler's words and by its way of counting.
         total_nodes: how many nodes there are.
@@ -38,9 +45,19 @@ class Verdict:
         never: the pod fits no node however many other pods leave.
         shortfalls: for a pod that never fits, what no node that is for it has enough of.
         closed_nodes: nodes that are for the pod and large enough, but take no pods at present.
+        taken_nodes: nodes that are for the pod, but others hold the devices that it claims there.
         short: the nodes that are for the pod, large enough and open, but full: how many of them
             by the resources that they are short of.
-        unchecked: features of the pod that no check judges.
+        free: for each device the pod asks for: how many are left on a node that is open and for
+            the pod, and on how many nodes it is that many. Zeros are not listed.
+        notes: on how many of the nodes that are for the pod something is going on, by what it is.
+        unchecked: what could not be checked, in the API's words.
+        queued: names of the scheduling gates for which the pod waits in a queue.
+        queue: the LocalQueue of Kueue that a pod that waits names; else empty.
+        evicts: how many pods the scheduler would evict so that it fits; 0 if that does not help,
+            is not needed or is not allowed; None if it cannot be told.
+        blocked: why the pod can go nowhere, whatever the nodes are like, in the scheduler's words.
+        refusal: why the API server would not take the pod: a quota, in its own words; else empty.
     """
 
     fits: bool | None
@@ -53,54 +70,101 @@ class Verdict:
     never: bool = False
     shortfalls: tuple[Shortfall, ...] = ()
     closed_nodes: int = 0
+    taken_nodes: int = 0
     short: Mapping[frozenset[str], int] = field(default_factory=dict)
+    free: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    notes: Mapping[Note, int] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+    queued: tuple[str, ...] = ()
+    queue: str = ""
+    evicts: int | None = 0
+    blocked: str = ""
+    refusal: str = ""
 
 
 def judge(request: PodRequest, snapshot: Snapshot) -> Verdict:
     """The verdict that the scheduler would reach, as far as the checks go."""
-    nodes: dict[str, int] = {}
-    histogram: Counter[str] = Counter()
-    short: Counter[frozenset[str]] = Counter()
-    eligible: list[NodeState] = []
-    lasting = closed = slots_if_empty = 0
+    request = with_delegable(request, snapshot)
+    tally = Tally()
     for name, state in snapshot.nodes.items():
-        first, every = _examine(request, state)
-        hindrances = {reason.hindrance for reason in every}
-        histogram.update(reason.words for reason in first)
-        if not first:
-            nodes[name] = resources.slots(request, state)
-        if Hindrance.NOT_FOR_POD not in hindrances:
-            eligible.append(state)
-            slots_if_empty += resources.slots_if_empty(request, state.node)
-        lasting += not _LASTING.isdisjoint(hindrances)
-        closed += Hindrance.CLOSED in hindrances and _LASTING.isdisjoint(hindrances)
-        if hindrances == {Hindrance.FULL}:
-            short[frozenset(reason.resource for reason in every)] += 1
-    total = len(snapshot.nodes)
-    never = bool(total) and lasting == total
-    fits = bool(nodes)
-    is_known = not (fits and request.unchecked)
-    return Verdict(
-        fits=fits if is_known else None,
-        nodes=nodes,
-        slots=sum(nodes.values()) if is_known else None,
-        slots_if_empty=slots_if_empty,
-        reasons=dict(histogram),
-        total_nodes=total,
-        eligible_nodes=len(eligible),
+        tally.put(name, examine(request, state))
+    return conclude(request, snapshot, tally)
+
+
+def conclude(request: PodRequest, snapshot: Snapshot, tally: Tally) -> Verdict:
+    """`concluding`, at once."""
+    survey = Survey(request, snapshot)
+    steps = concluding(request, snapshot, tally, survey, len(tally.slots) + 1)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+
+
+def concluding(
+    request: PodRequest, snapshot: Snapshot, tally: Tally, survey: Survey, nodes: int
+) -> Generator[None, None, Verdict]:
+    """The verdict, from what the nodes' own state says; it pauses after each `nodes` nodes.
+
+    Args:
+        request: the pod.
+        snapshot: the cluster.
+        tally: of all nodes of `snapshot`, examined for `request`; one that nobody else changes
+            if `survey` is true.
+        survey: of `snapshot` for `request`.
+        nodes: how many nodes are looked at between two pauses.
+    """
+    asked = yield from _asking_the_cluster(request, snapshot, tally, survey, nodes)
+    doubts = {_QUOTA} if snapshot.objects.hides_quotas else set()
+    unchecked = tuple(sorted({*request.unchecked, *asked.doubts, *doubts}))
+    refusal = quota.refusal(request, snapshot)
+    fits = False if refusal else _fits(request, asked)
+    if fits and doubts:
+        fits = None
+    is_lasting = bool(tally.total) and tally.lasting + asked.lasting == tally.total
+    never = is_lasting and not refusal
+    may_evict = fits is False and not refusal and not request.gates and not asked.is_blocked
+    evictable = {*tally.evictable, *asked.evictable} if may_evict else set()
+    # `tally` is not looked at after this: without a survey it may go on during a pause.
+    verdict = Verdict(
+        fits=fits,
+        nodes=asked.nodes if fits is not None else {},
+        slots=_slots(request, snapshot, asked, fits=fits),
+        slots_if_empty=tally.slots_if_empty
+        + dynamic_resources.slots_if_empty(
+            survey.checks, (snapshot.nodes[name].node for name in tally.eligible)
+        ),
+        blocked=survey.blocked.words if survey.blocked is not None else "",
+        reasons=_reasons(tally, asked),
+        total_nodes=tally.total,
+        eligible_nodes=len(tally.eligible),
         never=never,
-        shortfalls=_shortfalls(request, eligible) if never else (),
-        closed_nodes=closed,
-        short=dict(short),
-        unchecked=request.unchecked,
+        shortfalls=_shortfalls(request, snapshot, tally) if never else (),
+        closed_nodes=tally.closed + asked.closed,
+        taken_nodes=asked.taken,
+        short=dict(tally.short),
+        free=_free(tally),
+        notes=dict(tally.notes),
+        unchecked=unchecked,
+        queued=request.gates,
+        queue=request.labels.get(_QUEUE_NAME, "") if request.gates else "",
+        evicts=None if fits is None and request.preempts else 0,
+        refusal=refusal,
     )
+    if evictable:
+        evicts = yield from preemption.evictions(request, snapshot, survey, evictable, nodes)
+        verdict = replace(verdict, evicts=evicts)
+    return verdict
 
 
 def scheduler_message(verdict: Verdict) -> str:
     """The verdict in the words of a FailedScheduling event, sorted as the scheduler sorts them."""
-    counts = sorted(f"{count} {words}" for words, count in verdict.reasons.items())
     head = f"0/{verdict.total_nodes} nodes are available"
+    if verdict.blocked:
+        return f"{head}: {verdict.blocked}."
+    counts = sorted(f"{count} {words}" for words, count in verdict.reasons.items())
     return f"{head}: {', '.join(counts)}." if counts else f"{head}."
 
 
@@ -109,20 +173,105 @@ def feasible_nodes(request: PodRequest, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(sorted(judge(request, snapshot).nodes))
 
 
-def _examine(request: PodRequest, state: NodeState) -> tuple[Reasons, Reasons]:
-    """The reasons of the first check that refuses, and those of all checks."""
-    found = [reasons for check in checks.IN_ORDER if (reasons := check(request, state))]
-    first = found[0] if found else NO_REASONS
-    return first, tuple(reason for reasons in found for reason in reasons)
+@dataclass(slots=True)
+class _Asked:
+    """What the checks of the cluster make of the nodes that pass all others."""
+
+    nodes: dict[str, int] = field(default_factory=dict)
+    doubtful: int = 0
+    doubts: set[str] = field(default_factory=set)
+    reasons: Counter[str] = field(default_factory=Counter)
+    lasting: int = 0
+    closed: int = 0
+    taken: int = 0
+    evictable: list[str] = field(default_factory=list)
+    is_blocked: bool = False
+    copies: int | None = 0
 
 
-def _shortfalls(request: PodRequest, eligible: list[NodeState]) -> tuple[Shortfall, ...]:
-    most = {
-        resource: max((state.node.allocatable.get(resource, 0) for state in eligible), default=0)
-        for resource in request.requests
-    }
+def _asking_the_cluster(
+    request: PodRequest, snapshot: Snapshot, tally: Tally, survey: Survey, nodes: int
+) -> Generator[None, None, _Asked]:
+    if survey.blocked is not None:
+        words = Counter({survey.blocked.words: tally.total})
+        return _Asked(reasons=words, is_blocked=True)
+    if not survey:
+        return _Asked(nodes=tally.slots.copy(), copies=tally.room)
+    asked = _Asked()
+    uncounted = False
+    for number, (name, slots) in enumerate(tally.slots.items(), 1):
+        if number % nodes == 0:
+            yield
+        state = snapshot.nodes[name]
+        reasons = survey.refusal(state)
+        hindrances = {reason.hindrance for reason in reasons}
+        if not reasons:
+            room = dynamic_resources.at_most(survey.checks, state, slots)
+            asked.nodes[name] = slots if room is None else room
+            uncounted = uncounted or room is None
+        elif Hindrance.UNKNOWN in hindrances:
+            asked.doubtful += 1
+            asked.doubts.update(reason.words for reason in reasons)
+        else:
+            asked.reasons.update(reason.words for reason in reasons)
+            asked.lasting += Hindrance.NOT_FOR_POD in hindrances
+            asked.closed += Hindrance.CLOSED in hindrances
+            asked.taken += Hindrance.TAKEN in hindrances
+            if is_evictable(request, state, reasons):
+                asked.evictable.append(name)
+    if uncounted:
+        asked.copies = None
+    elif asked.nodes and not asked.doubtful:
+        yield
+        room_on = {**tally.slots, **asked.nodes}
+        asked.copies = copies(survey.checks, snapshot, room_on, asked.nodes)
+    return asked
+
+
+def _fits(request: PodRequest, asked: _Asked) -> bool | None:
+    if request.gates:
+        return False
+    if asked.nodes:
+        return None if request.unchecked else True
+    return None if asked.doubtful else False
+
+
+def _slots(
+    request: PodRequest, snapshot: Snapshot, asked: _Asked, *, fits: bool | None
+) -> int | None:
+    if fits is None or (fits and (asked.doubtful or snapshot.objects.quotas is None)):
+        return None
+    total = asked.copies if fits else 0
+    if total:
+        total = volume_restrictions.at_most(request, snapshot, total)
+    admitted = quota.slots(request, snapshot) if total else None
+    return total if total is None or admitted is None else min(total, admitted)
+
+
+def _reasons(tally: Tally, asked: _Asked) -> dict[str, int]:
+    if asked.is_blocked:
+        return dict(asked.reasons)
+    return dict(tally.reasons + asked.reasons if asked.reasons else tally.reasons)
+
+
+def _free(tally: Tally) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {}
+    for (device, left), nodes in tally.free.items():
+        found.setdefault(device, {})[left] = nodes
+    return found
+
+
+def _shortfalls(request: PodRequest, snapshot: Snapshot, tally: Tally) -> tuple[Shortfall, ...]:
+    if not tally.eligible:
+        return ()
+    if tally.largest is None:
+        offered = [snapshot.nodes[name].node.allocatable for name in tally.eligible]
+        tally.largest = {
+            resource: max(amounts.get(resource, 0) for amounts in offered)
+            for resource in request.requests
+        }
     return tuple(
-        Shortfall(resource, asked, most[resource])
+        Shortfall(resource, asked, tally.largest[resource])
         for resource, asked in request.requests.items()
-        if eligible and asked > most[resource]
+        if asked > tally.largest[resource] and resource not in request.delegable
     )

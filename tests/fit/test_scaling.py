@@ -1,0 +1,179 @@
+"""Pools that can grow by a node, which is never the same as a node that is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.model import (
+    READ_WRITE_ONCE_POD,
+    AutoscalerStatus,
+    Node,
+    NodeGroup,
+    PodRequest,
+    Taint,
+    Toleration,
+)
+from gpuspawner.capacity.model.autoscaler import read_autoscaler_status
+from gpuspawner.capacity.objects import ClusterObjects
+from gpuspawner.errors import MalformedObjectError
+from gpuspawner.fit import Growth, NodeTemplate, growths
+
+from ..builders import a_node, a_request, a_snapshot
+from ..storage_builders import (
+    ZONE,
+    a_bound_claim,
+    a_mounting_pod,
+    a_stored_cluster,
+    a_volume,
+    in_zones,
+)
+
+SKU = Taint("sku", "gpu", "NoSchedule")
+POOL = {"pool": "v100"}
+TOLERANT = [Toleration("sku", "Equal", "gpu", "NoSchedule")]
+NEW = replace(a_node("new", gpus=4, taints=[SKU]), labels=POOL)
+V100 = NodeTemplate("V100 pool", NEW)
+ONE = a_request(gpus=1, tolerations=TOLERANT)
+
+
+def member(number: int) -> Node:
+    return a_node(f"m{number}", gpus=4, labels=POOL, taints=[SKU])
+
+
+def with_autoscaler(snapshot: Snapshot, **groups: NodeGroup) -> Snapshot:
+    status = AutoscalerStatus("kube-system", "cluster-autoscaler-status", "u", groups)
+    table = MappingProxyType({("kube-system", "cluster-autoscaler-status"): status})
+    return replace(snapshot, objects=ClusterObjects(autoscaler=table))
+
+
+@pytest.mark.parametrize(
+    ("request_", "growth"),
+    [
+        pytest.param(ONE, (Growth("V100 pool", 4),), id="a pool of no nodes can get one"),
+        pytest.param(
+            a_request(gpus=2, tolerations=TOLERANT),
+            (Growth("V100 pool", 2),),
+            id="a node takes as many as go into it",
+        ),
+        pytest.param(
+            a_request(gpus=8, tolerations=TOLERANT), (), id="too small a node is of no use"
+        ),
+        pytest.param(a_request(gpus=1), (), id="neither is one whose taint is not tolerated"),
+        pytest.param(
+            a_request(gpus=1, tolerations=TOLERANT, node_selector={"pool": "a100"}),
+            (),
+            id="nor one without the labels",
+        ),
+    ],
+)
+def test_a_new_node_is_judged_as_an_empty_one(
+    request_: PodRequest, growth: tuple[Growth, ...]
+) -> None:
+    assert growths(request_, a_snapshot(), [V100]) == growth
+
+
+@pytest.mark.parametrize(
+    ("members", "template", "hindrance"),
+    [
+        pytest.param(1, replace(V100, most=2), "", id="there is room for one more"),
+        pytest.param(
+            2, replace(V100, most=2), "it has all of its 2 nodes", id="it is as large as it may be"
+        ),
+        pytest.param(1, replace(V100, most=1), "it has its only node", id="it may have but one"),
+        pytest.param(9, V100, "", id="a pool without a limit"),
+    ],
+)
+def test_a_pool_grows_to_its_limit(members: int, template: NodeTemplate, hindrance: str) -> None:
+    others = [a_node("other", gpus=4)]
+    snapshot = a_snapshot(*others, *map(member, range(members)))
+    assert growths(ONE, snapshot, [template]) == (Growth("V100 pool", 4, hindrance),)
+
+
+@pytest.mark.parametrize(
+    ("group", "hindrance"),
+    [
+        pytest.param(NodeGroup(max_size=3), "", id="a group in order"),
+        pytest.param(NodeGroup(max_size=1), "it has its only node", id="the group's own limit"),
+        pytest.param(
+            NodeGroup(is_backing_off=True), "its last attempt to grow failed", id="backing off"
+        ),
+        pytest.param(
+            NodeGroup(is_healthy=False), "its autoscaler reports it unhealthy", id="unhealthy"
+        ),
+    ],
+)
+def test_what_the_autoscaler_says_of_the_group(group: NodeGroup, hindrance: str) -> None:
+    snapshot = with_autoscaler(a_snapshot(member(0)), v100=group, other=NodeGroup(max_size=0))
+    [growth] = growths(ONE, snapshot, [replace(V100, group="v100")])
+    assert growth.hindrance == hindrance
+
+
+def test_pools_that_can_grow_now_come_first() -> None:
+    full = replace(V100, pool="Full pool", most=1)
+    found = growths(ONE, a_snapshot(member(0)), [full, V100])
+    assert [growth.pool for growth in found] == ["V100 pool", "Full pool"]
+
+
+STATUS = """
+time: 2026-11-22 10:00:00 +0000 UTC
+autoscalerStatus: Running
+nodeGroups:
+- name: v100
+  health: {status: Healthy, cloudProviderTarget: 1, minSize: 0, maxSize: 8}
+  scaleUp: {status: Backoff}
+- name: a100
+  health: {status: Unhealthy, maxSize: 2}
+  scaleUp: {status: NoActivity}
+- {name: odd, health: nonsense, scaleUp: 3}
+- 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "groups"),
+    [
+        pytest.param(
+            STATUS,
+            {
+                "v100": NodeGroup(8, is_backing_off=True),
+                "a100": NodeGroup(2, is_healthy=False),
+                "odd": NodeGroup(),
+            },
+            id="groups with their limits and moods",
+        ),
+        pytest.param("Cluster-autoscaler status at ten o'clock\n", {}, id="the old form"),
+        pytest.param("", {}, id="nothing"),
+    ],
+)
+def test_reading_the_autoscalers_status(status: str, groups: dict[str, NodeGroup]) -> None:
+    obj = {"metadata": {"name": "s", "namespace": "kube-system"}, "data": {"status": status}}
+    assert read_autoscaler_status(obj).groups == groups
+
+
+def test_a_status_that_is_no_yaml_is_malformed() -> None:
+    with pytest.raises(MalformedObjectError, match="not YAML"):
+        read_autoscaler_status({"metadata": {"name": "s"}, "data": {"status": "a: b: c: ["}})
+
+
+def test_a_new_node_does_not_help_a_pod_whose_claim_another_pod_has() -> None:
+    claim = replace(a_bound_claim("home", "pv"), access_modes=(READ_WRITE_ONCE_POD,))
+    volume = a_volume("pv", claim=("jhub", "home", ""))
+    request = replace(ONE, claims=("home",))
+    free = a_stored_cluster(member(0), claim, volume)
+    in_use = a_stored_cluster(member(0), claim, volume, a_mounting_pod("p", "home", node="m0"))
+    assert growths(request, free, [V100]) == (Growth("V100 pool", 4),)
+    assert growths(request, in_use, [V100]) == ()
+
+
+def test_a_home_in_a_zone_that_the_template_does_not_tell_leaves_it_open() -> None:
+    claim = a_bound_claim("home", "pv")
+    volume = a_volume("pv", affinity=in_zones("a"), claim=("jhub", "home", ""))
+    request = replace(ONE, claims=("home",))
+    snapshot = a_stored_cluster(member(0), claim, volume)
+    assert growths(request, snapshot, [V100]) == (Growth("V100 pool", 4, is_certain=False),)
+    zonal = replace(V100, node=replace(NEW, labels={**POOL, ZONE: "a"}))
+    assert growths(request, snapshot, [zonal]) == (Growth("V100 pool", 4),)
