@@ -20,7 +20,7 @@ async def api() -> ScriptedAPI:
 @pytest.fixture
 async def url(api: ScriptedAPI) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_get("/api/v1/{resource}", api.answer)
+    app.router.add_get("/{path:.*}/{resource}", api.answer)
     server = TestServer(app)
     await server.start_server()
     yield str(server.make_url("")).rstrip("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 from kubernetes_asyncio.client import Configuration
 
-from gpuspawner.capacity.reflecting import WatchTiming
+from gpuspawner.capacity.feeds import Feed
+from gpuspawner.capacity.timing import WatchTiming
 from gpuspawner.capacity.transport import KubernetesTransport
 from gpuspawner.capacity.watching import ClusterWatch
 
@@ -63,11 +64,17 @@ def a_pod(name: str = "p1", uid: str = "P1", version: str = "1", gpus: Any = "1"
 
 
 def event(kind: str, obj: Object) -> bytes:
-    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
+    return json.dumps({"type": kind, "object": obj}, separators=(",", ":")).encode() + b"\n"
 
 
 def bookmark(version: str) -> bytes:
     return event("BOOKMARK", {"metadata": {"resourceVersion": version}})
+
+
+def end_of_list(version: str) -> bytes:
+    annotations = {"k8s.io/initial-events-end": "true"}
+    metadata = {"resourceVersion": version, "annotations": annotations}
+    return event("BOOKMARK", {"kind": "Pod", "metadata": metadata})
 
 
 def error(**status: Any) -> bytes:
@@ -123,7 +130,11 @@ def idle(minute: asyncio.Event, closing: asyncio.Event) -> Step:
 
 
 class ScriptedAPI:
-    """An API server with one node and one pod, except for what its script says."""
+    """An API server with one node and one pod, except for what its script says.
+
+    It tells three verbs apart: ``list``, ``watch``, and ``stream`` for a list as a stream, which
+    it does not know unless the script or `default` says so.
+    """
 
     def __init__(self) -> None:
         self.closing = asyncio.Event()
@@ -135,6 +146,8 @@ class ScriptedAPI:
             ("list", "pods"): page(a_pod()),
             ("watch", "nodes"): stream(until=self.closing),
             ("watch", "pods"): stream(until=self.closing),
+            ("stream", "nodes"): status(422),
+            ("stream", "pods"): status(422),
         }
 
     def plan(self, verb: str, resource: str, *steps: Step) -> None:
@@ -148,6 +161,7 @@ class ScriptedAPI:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         verb = "watch" if "watch" in request.query else "list"
+        verb = "stream" if "sendInitialEvents" in request.query else verb
         resource = request.match_info["resource"]
         self.asked.append((verb, resource, dict(request.query)))
         self.headers.append(request.headers.get("Authorization", ""))
@@ -158,7 +172,11 @@ class ScriptedAPI:
 
 @asynccontextmanager
 async def watching(
-    url: str, timing: WatchTiming = QUICK, clock: Clock | None = None, token: str = "t0"
+    url: str,
+    timing: WatchTiming = QUICK,
+    clock: Clock | None = None,
+    token: str = "t0",
+    feeds: Iterable[Feed] = (),
 ) -> AsyncIterator[ClusterWatch]:
     configuration = Configuration(host=url, api_key={"BearerToken": f"Bearer {token}"})
 
@@ -167,7 +185,8 @@ async def watching(
 
     transport = KubernetesTransport(configuration, reload=reload)
     try:
-        async with ClusterWatch(transport, timing=timing, clock=clock or Clock()) as watch:
+        clock = clock or Clock()
+        async with ClusterWatch(transport, feeds=feeds, timing=timing, clock=clock) as watch:
             yield watch
     finally:
         await transport.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuspawner.capacity.model import read_node
-from gpuspawner.capacity.stream import ListPage, WatchLine, read_list_page, read_watch_line
+from gpuspawner.capacity.stream import (
+    INITIAL_EVENTS_END,
+    ListPage,
+    WatchLine,
+    added_object,
+    read_list_page,
+    read_watch_line,
+)
 from gpuspawner.errors import MalformedObjectError
 
 
@@ -59,12 +67,47 @@ def test_a_change_carries_its_object_and_version(kind: str) -> None:
     assert read_watch_line(line(kind, NODE)) == WatchLine(kind, raw, resource_version="9")
 
 
-def test_only_a_bookmark_carries_annotations() -> None:
-    annotations = {"k8s.io/initial-events-end": "true"}
+@pytest.mark.parametrize(
+    ("kind", "annotations", "ends"),
+    [
+        pytest.param("BOOKMARK", {INITIAL_EVENTS_END: "true"}, True, id="a marked bookmark does"),
+        pytest.param("BOOKMARK", {INITIAL_EVENTS_END: "false"}, False, id="another mark does not"),
+        pytest.param("BOOKMARK", None, False, id="a bookmark without annotations does not"),
+        pytest.param("ADDED", {INITIAL_EVENTS_END: "true"}, False, id="an object does not"),
+    ],
+)
+def test_what_ends_a_list(kind: str, annotations: dict[str, str] | None, *, ends: bool) -> None:
     obj = {"metadata": {"resourceVersion": "9", "annotations": annotations}}
-    assert read_watch_line(line("BOOKMARK", obj)).annotations == annotations
-    assert read_watch_line(line("BOOKMARK", obj)).resource_version == "9"
-    assert read_watch_line(line("ADDED", obj)).annotations == {}
+    read = read_watch_line(line(kind, obj))
+    assert (read.resource_version, read.ends_list) == ("9", ends)
+
+
+def test_a_malformed_part_of_an_object_does_not_spoil_its_line() -> None:
+    obj = {"metadata": {"resourceVersion": "9", "labels": 5, "annotations": [1]}, "spec": []}
+    assert read_watch_line(line("ADDED", obj)).resource_version == "9"
+
+
+@pytest.mark.parametrize(
+    ("raw", "obj"),
+    [
+        pytest.param(b'{"type":"ADDED","object":{"a":1}}', b'{"a":1}', id="an event as it is sent"),
+        pytest.param(b'{"type":"DELETED","object":{"a":1}}', None, id="an event of another type"),
+        pytest.param(b'{"type": "ADDED", "object": {}}', None, id="an event with blanks"),
+        pytest.param(b'{"object":{},"type":"ADDED"}', None, id="an event in another order"),
+        pytest.param(b'{"type":"ADDED","object":{"a":', None, id="an event that is cut off"),
+    ],
+)
+def test_an_object_is_cut_out_of_a_line(raw: bytes, obj: bytes | None) -> None:
+    assert added_object(raw) == obj
+
+
+@given(st.text(alphabet='{}[]",:a1 '), st.text(alphabet='{}[]",:a1 '))
+def test_what_is_cut_out_is_an_object_only_if_the_line_was_an_event(head: str, tail: str) -> None:
+    raw = b'{"type":"ADDED","object":' + f'{head}{{"metadata":{{"name":"n"}}}}{tail}'.encode()
+    cut = added_object(raw)
+    with contextlib.suppress(MalformedObjectError):
+        assert read_node(cut or b"").name == "n"
+        assert read_watch_line(raw).object.strip() == (cut or b"").strip()
 
 
 @pytest.mark.parametrize(

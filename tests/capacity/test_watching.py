@@ -22,8 +22,8 @@ from tests.capacity.scripted_api import (
     watching,
 )
 
-from gpuspawner.capacity.model import read_pod
-from gpuspawner.capacity.reflecting import WatchTiming
+from gpuspawner.capacity.model import ResizeRule, read_pod
+from gpuspawner.capacity.timing import WatchTiming
 
 
 async def test_it_lists_and_watches_as_client_go_does(api: ScriptedAPI, url: str) -> None:
@@ -34,8 +34,8 @@ async def test_it_lists_and_watches_as_client_go_does(api: ScriptedAPI, url: str
         assert gpus(watch) == 1
         await until(lambda: api.times("watch", "pods") == 1)
     selector = "status.phase!=Succeeded,status.phase!=Failed"
-    assert api.queries("list", "pods") == [{"limit": "500", "fieldSelector": selector}]
-    assert api.queries("list", "nodes") == [{"limit": "500"}]
+    assert api.queries("list", "pods") == [{"limit": "250", "fieldSelector": selector}]
+    assert api.queries("list", "nodes") == [{"limit": "250"}]
     assert api.queries("watch", "pods") == [
         {
             "watch": "1",
@@ -99,7 +99,7 @@ async def test_a_deletion_that_was_never_sent_is_noticed_by_the_next_full_list(
     api.plan("watch", "pods", stream(until=ends))
     async with watching(url, clock=clock) as watch:
         await until(lambda: api.times("watch", "pods") == 1)
-        clock.now += 1800
+        clock.now += 21600
         ends.set()
         await until(lambda: gpus(watch) == 0)
 
@@ -113,7 +113,7 @@ async def test_a_full_list_that_keeps_failing_leaves_the_watch_its_turn(
     api.plan("watch", "pods", stream(until=ends))
     async with watching(url, clock=clock) as watch:
         await until(lambda: api.times("watch", "pods") == 1)
-        clock.now += 1800
+        clock.now += 21600
         ends.set()
         await until(lambda: api.times("watch", "pods") == 2)
         assert gpus(watch) == 1
@@ -138,7 +138,7 @@ async def test_start_and_stop_may_be_called_twice(api: ScriptedAPI, url: str) ->
     async with watching(url) as watch:
         watch.start()
         assert await watch.wait_synced(10)
-        await until(lambda: len(api.asked) == 4)
+        await until(lambda: len(api.asked) == 6)
         await watch.stop()
         await watch.stop()
         assert watch.freshness().state == "stale"
@@ -175,10 +175,10 @@ async def test_a_defect_is_logged_once_and_does_not_end_the_watch(
 ) -> None:
     defects = [ZeroDivisionError(), ZeroDivisionError()]
 
-    def defective(raw: bytes) -> Any:
+    def defective(raw: bytes, rule: ResizeRule) -> Any:
         if defects:
             raise defects.pop()
-        return read_pod(raw)
+        return read_pod(raw, rule)
 
     monkeypatch.setattr("gpuspawner.capacity.feeds.read_pod", defective)
     async with watching(url) as watch:
@@ -193,10 +193,10 @@ async def test_a_defect_in_the_midst_of_a_watch_lists_again(
 ) -> None:
     defects = [ZeroDivisionError()]
 
-    def defective(raw: bytes) -> Any:
+    def defective(raw: bytes, rule: ResizeRule) -> Any:
         if defects and b"p2" in raw:
             raise defects.pop()
-        return read_pod(raw)
+        return read_pod(raw, rule)
 
     monkeypatch.setattr("gpuspawner.capacity.feeds.read_pod", defective)
     api.plan("watch", "pods", stream(event("ADDED", a_pod("p2", "P2")), until=api.closing))

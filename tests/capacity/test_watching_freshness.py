@@ -152,10 +152,10 @@ async def test_a_dead_api_server_at_the_start_is_unknown_and_not_empty(
 ) -> None:
     api.default = dict.fromkeys(api.default, status(503))
     async with watching(url) as watch:
-        await until(lambda: api.times("list", "pods") > 3)
+        await until(lambda: api.times("stream", "pods") > 3)
         freshness = watch.freshness()
         assert (freshness.state, freshness.age) == ("starting", None)
-        assert freshness.last_error in ("list nodes: HTTP 503", "list pods: HTTP 503")
+        assert freshness.last_error in ("watch nodes: HTTP 503", "watch pods: HTTP 503")
         assert not await watch.wait_synced(0.01)
 
 

@@ -51,28 +51,20 @@ class Backoff:
         return delay
 
 
-def parse_retry_after(
-    value: str | None,
-    *,
-    date: str | None = None,
-    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> float | None:
+def parse_retry_after(value: str | None, *, date: str | None = None) -> float | None:
     """The seconds a Retry-After header asks for (RFC 9110, 10.2.3), or None if it is not one.
 
     Args:
         value: the header; seconds or an HTTP date.
         date: the Date header of the same answer. A date is measured from it, so that neither
-            clock needs to be right.
-        wall_clock: what a date is measured from if the answer has no Date. Nothing else in the
-            watching of a cluster looks at the time of day.
+            clock needs to be right; without it, it says nothing.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return float(text) if len(text) <= SECONDS_DIGITS else float("inf")
-    until = _http_date(text)
-    if until is None:
+    until, since = _http_date(text), _http_date(date or "")
+    if until is None or since is None:
         return None
-    since = _http_date(date or "") or wall_clock()
     return max(0.0, (until - since).total_seconds())
 
 

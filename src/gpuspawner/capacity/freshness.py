@@ -2,8 +2,8 @@
 
 The guarantee: while the state is "live", the index holds every change that the API server which
 answers had made visible `age` seconds ago, and `age` is at most ``stale_after`` (40 s by default)
-for nodes and for pods alike. What comes on top is only the way of an event to us: the network,
-and a backlog that is being read.
+for nodes and for pods alike; `unreadable` counts the objects it cannot hold. What comes on top is
+only the way of an event to us: the network, and a backlog that is being read.
 
 A clock starts anew for a resource only when bytes arrive that prove it, on the very stream the
 events come by: a full list (counted from when it was asked for), a watch from our version that the
@@ -37,7 +37,9 @@ class Health:
         confirmed_at: the moment for which the index was last known to be right, on the
             monotonic clock.
         missing: what the API server refuses with 403 at present.
-        malformed: how many objects, lines and unknown events were skipped.
+        malformed: how many objects, lines and unknown events were skipped so far.
+        unreadable: how many objects exist now that could not be read.
+        served: whether the API server has the resource at all.
         last_error: why the last attempt failed; None if it did not.
     """
 
@@ -45,6 +47,8 @@ class Health:
     confirmed_at: float | None = None
     missing: tuple[Permission, ...] = ()
     malformed: int = 0
+    unreadable: int = 0
+    served: bool = True
     last_error: str | None = None
 
 
@@ -58,6 +62,8 @@ class Freshness:
         age: seconds since the index was last known to be right; None if it never was.
         missing: the permissions that are missing.
         malformed: how often something was skipped because it could not be understood.
+        unreadable: how many nodes and pods exist now that could not be read: what they offer and
+            hold is not in the index, and is not free.
         last_error: what went wrong last, without secrets; None once that is over.
     """
 
@@ -65,6 +71,7 @@ class Freshness:
     age: float | None = None
     missing: tuple[Permission, ...] = ()
     malformed: int = 0
+    unreadable: int = 0
     last_error: str | None = None
 
     @property
@@ -94,5 +101,6 @@ def judge(
         age=age,
         missing=missing,
         malformed=sum(health.malformed for health in healths),
+        unreadable=sum(health.unreadable for health in healths),
         last_error=next((health.last_error for health in healths if health.last_error), None),
     )

@@ -1,4 +1,4 @@
-"""GET requests to the API server as bytes: status, headers, a body or a stream of lines.
+"""Requests to the API server as bytes: status, headers, a body or a stream of lines.
 
 kubernetes_asyncio lends its configuration, authentication and connection pool. Its typed models
 are never used, since they would block the event loop for seconds on a large list.
@@ -73,6 +73,17 @@ class Transport(Protocol):
             TransportError: there was no answer.
         """
 
+    def post(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Mapping[str, Any],
+        *,
+        answer_within: float,
+        silence: float,
+    ) -> AbstractAsyncContextManager[Response]:
+        """Send `body` as JSON to `path`; otherwise as `get`."""
+
     async def reload_credentials(self) -> None:
         """Read the credentials again, after a 401. Raises `TransportError`."""
 
@@ -100,22 +111,50 @@ class KubernetesTransport:
         self._reload = reload or _reload_in_cluster
         self._client: ApiClient | None = None
 
-    @asynccontextmanager
-    async def get(
+    def get(
         self, path: str, parameters: Mapping[str, str], *, answer_within: float, silence: float
-    ) -> AsyncIterator[Response]:
+    ) -> AbstractAsyncContextManager[Response]:
         """See `Transport.get`."""
+        return self._send("GET", path, parameters, answer_within=answer_within, silence=silence)
+
+    def post(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Mapping[str, Any],
+        *,
+        answer_within: float,
+        silence: float,
+    ) -> AbstractAsyncContextManager[Response]:
+        """See `Transport.post`."""
+        return self._send(
+            "POST", path, parameters, body, answer_within=answer_within, silence=silence
+        )
+
+    @asynccontextmanager
+    async def _send(  # noqa: PLR0913 - one for each part of a request
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        answer_within: float,
+        silence: float,
+    ) -> AsyncIterator[Response]:
         if self._client is None:
             # Not in the constructor: aiohttp binds it to the running loop.
             self._client = ApiClient(configuration=self._configuration)
             self._client.user_agent = f"gpuspawner/{__version__}"
+        content_type = {} if body is None else {"Content-Type": "application/json"}
         try:
             async with asyncio.timeout(answer_within):
                 raw = await self._client.call_api(
                     path,
-                    "GET",
+                    method,
                     query_params=list(parameters.items()),
-                    header_params={"Accept": "application/json"},
+                    header_params={"Accept": "application/json"} | content_type,
+                    body=body,
                     auth_settings=["BearerToken"],
                     _preload_content=False,
                     # A number would be the total, and end every watch.
@@ -172,11 +211,13 @@ class _HTTPResponse:
         deadline = self._deadline()
         while chunk := await self._chunk(deadline):
             *ends, rest = chunk.split(b"\n")
+            del chunk  # or it would be kept until the next one comes
             if ends:
                 ends[0] = b"".join((*pending, ends[0]))
                 pending, size = [], 0
                 for line in filter(bytes.strip, ends):
                     yield line
+                ends.clear()
                 # Only a complete line moves the deadline: a trickle of bytes is no sign of life.
                 deadline = self._deadline()
             pending.append(rest)

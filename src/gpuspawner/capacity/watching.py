@@ -12,25 +12,34 @@ seconds and is resumed at once from its newest version, which costs the API serv
 
 `gpuspawner.capacity.freshness` states the guarantee.
 
-What it costs: 4 to 5 requests a minute in a quiet cluster, and every half hour a list in pages of
-500, which bounds how long an event that was never sent can matter. On failures the delays between
-the requests of a resource grow to a mean of 15 s (30 s without permission); a server that ends
-every stream early sees at most one request a second from each of the two.
+What it costs: 2 to 2.5 requests a minute for each resource in a quiet cluster, and no list while
+all is well but for a rare audit: after 5 to 6 hours each resource is listed anew, since nothing
+else cures a DELETED that was never sent. On failures the delays between the requests of a resource
+grow to a mean of 15 s (30 s without permission); a server that ends every stream early sees at
+most one request a second for each resource. A list that is refused as a stream is asked for in
+pages at once, and so is every other list until the next audit.
+
+Nodes and pods must be watched. Other resources may be missing, or not be shown: what is known of
+them is forgotten as soon as it is too old or refused, so that what depends on it is unknown, and
+neither the others nor the freshness of the whole depend on them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random as random_module
 import time
+from collections.abc import Iterable
+from random import random
 from types import TracebackType
 
-from gpuspawner.capacity.backoff import Clock, Random
-from gpuspawner.capacity.feeds import NodeFeed, PodFeed
-from gpuspawner.capacity.freshness import Freshness, judge
+from gpuspawner.capacity.backoff import Clock
+from gpuspawner.capacity.feeds import Feed, NodeFeed, PodFeed
+from gpuspawner.capacity.freshness import Freshness, Health, judge
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
-from gpuspawner.capacity.reflecting import ResourceWatch, WatchTiming
+from gpuspawner.capacity.intake import Unreadable
+from gpuspawner.capacity.reflecting import ResourceWatch
+from gpuspawner.capacity.timing import WatchTiming
 from gpuspawner.capacity.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -43,30 +52,41 @@ class ClusterWatch:
 
     Nothing here raises for what the cluster does: the snapshot stays the last one known, and
     `freshness` says what it is worth. The transport stays the caller's to close.
+
+    Args:
+        index: what nodes and pods are kept in; a new one by default.
+        feeds: what else to follow, as far as the cluster has it and shows it.
     """
 
     def __init__(
         self,
         transport: Transport,
         *,
+        index: ClusterIndex | None = None,
+        feeds: Iterable[Feed] = (),
         timing: WatchTiming = DEFAULT_TIMING,
         clock: Clock = time.monotonic,
-        random: Random = random_module.random,
     ) -> None:
-        self._index = ClusterIndex()
+        self._index = ClusterIndex() if index is None else index
         self._timing = timing
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
-        self._watches = tuple(
-            ResourceWatch(feed, transport, timing=timing, clock=clock, random=random)
-            for feed in (NodeFeed(self._index), PodFeed(self._index))
+        self._feeds = (NodeFeed(self._index), PodFeed(self._index))
+        self._required, self._optional = (
+            tuple(
+                ResourceWatch(feed, transport, timing=timing, clock=clock, random=random)
+                for feed in some
+            )
+            for some in (self._feeds, feeds)
         )
+
+        self._by_resource = {watch.resource: watch for watch in self._all}
 
     def start(self) -> None:
         """Begin to watch on the running event loop; does nothing if it has begun."""
         if self._running:
             return
-        self._tasks = [asyncio.create_task(watch.run()) for watch in self._watches]
+        self._tasks = [asyncio.create_task(watch.run()) for watch in self._all]
         for task in self._tasks:
             task.add_done_callback(self._mourn)
 
@@ -79,30 +99,46 @@ class ClusterWatch:
 
     def snapshot(self) -> Snapshot:
         """The cluster as last known."""
+        for watch in self._optional:
+            watch.expire()
         return self._index.snapshot()
 
     def freshness(self) -> Freshness:
         """What `snapshot` is worth at this moment."""
         return judge(
-            (watch.health for watch in self._watches),
+            (watch.health for watch in self._required),
             now=self._clock(),
             stale_after=self._timing.stale_after,
             running=self._running,
         )
 
+    def health_of(self, resource: str) -> Health:
+        """How the watch of a resource fares, named by its plural.
+
+        Raises:
+            KeyError: it is not watched.
+        """
+        return self._by_resource[resource].health
+
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """The nodes and pods that exist now and could not be read."""
+        return tuple(held for feed in self._feeds for held in feed.unreadable)
+
     async def wait_synced(self, within: float) -> bool:
         """Wait until nodes and pods were listed once, at most `within` seconds.
 
+        What else is followed is waited for as well, until it first fails.
+
         Returns:
-            Whether they were. False comes early if a permission is missing.
+            Whether nodes and pods were. False comes early if a permission is missing.
         """
         try:
             async with asyncio.timeout(within):
-                for watch in self._watches:
+                for watch in self._all:
                     await watch.answered.wait()
         except TimeoutError:
             return False
-        return all(watch.health.synced for watch in self._watches)
+        return all(watch.health.synced for watch in self._required)
 
     async def __aenter__(self) -> ClusterWatch:
         self.start()
@@ -115,6 +151,10 @@ class ClusterWatch:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    @property
+    def _all(self) -> tuple[ResourceWatch, ...]:
+        return self._required + self._optional
 
     @property
     def _running(self) -> bool:
