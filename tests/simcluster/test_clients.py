@@ -113,7 +113,8 @@ async def test_the_clients_watch_sees_a_pods_life(core: Any, store: Store) -> No
             seen.append((event["type"], event["object"].spec.node_name))
             if event["type"] == "DELETED":
                 break
-    assert seen == [("ADDED", None), ("MODIFIED", "n1"), ("MODIFIED", "n1"), ("DELETED", "n1")]
+    # Bound, marked with a grace period, marked with none, gone.
+    assert seen == [("ADDED", None), *[("MODIFIED", "n1")] * 3, ("DELETED", "n1")]
 
 
 async def test_the_clients_watch_raises_when_its_version_is_gone(core: Any, store: Store) -> None:

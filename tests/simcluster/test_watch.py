@@ -67,9 +67,13 @@ async def test_a_watch_resumes_after_a_version(
         assert await reader.changes(1) == [("ADDED", "p")]
         phase(store, "p", "Running")
         store.delete(PODS, "default", "p")
-        modified, deleted = await reader.next(), await reader.next()
+        modified, marked, deleted = [await reader.next() for _ in range(3)]
     assert modified["type"] == "MODIFIED"
     assert (modified["object"]["kind"], modified["object"]["apiVersion"]) == ("Pod", "v1")
+    assert (marked["type"], marked["object"]["metadata"]["deletionGracePeriodSeconds"]) == (
+        "MODIFIED",
+        0,
+    )
     assert (deleted["type"], deleted["object"]["status"]["phase"]) == ("DELETED", "Running")
     assert deleted["object"]["metadata"]["resourceVersion"] == str(store.revision)
 

@@ -31,6 +31,7 @@ from gpuspawner.simcluster.nodes.addresses import LoopbackAddresses, PodSubnet
 from gpuspawner.simcluster.nodes.devices import DeviceManager
 from gpuspawner.simcluster.nodes.kubelet import Kubelets
 from gpuspawner.simcluster.nodes.node_agent import NodeAgent, PodLogs
+from gpuspawner.simcluster.provisioning import Provisioner
 from gpuspawner.simcluster.recorder import EventRecorder
 from gpuspawner.simcluster.scheduling.scheduler import Scheduler
 from gpuspawner.simcluster.storage.store import Store
@@ -203,7 +204,11 @@ class SimCluster:
             strategy=self.description.gpu_strategy,
             backoff=self.description.scheduler_backoff_seconds,
         )
-        components = [Kubelets(self.store, agents).run(), scheduler.run()]
+        components = [
+            Kubelets(self.store, agents).run(),
+            scheduler.run(),
+            Provisioner(self.store).run(),
+        ]
         if self.bystanders is not None:
             self.bystanders.populate()
             components.append(self.bystanders.run())

@@ -146,13 +146,22 @@ class NodePool(_Model):
 
 
 class StorageClass(_Model):
-    """A storage class; nothing is ever provisioned."""
+    """A storage class; volumes are made for claims of one that does not wait."""
 
     name: ObjectName
     provisioner: str
     default: bool = False
     reclaim_policy: Literal["Delete", "Retain"] = "Delete"
     volume_binding_mode: Literal["Immediate", "WaitForFirstConsumer"] = "Immediate"
+
+
+class Claim(_Model):
+    """A claim that is there from the start, such as people's data."""
+
+    name: ObjectName
+    namespace: NamespaceName
+    storage_class: str
+    size: str = "10Gi"
 
 
 class RuntimeClass(_Model):
@@ -255,6 +264,7 @@ class ClusterDescription(_Model):
     )
     image_pull_seconds: float = Field(default=0.0, ge=0)
     storage_classes: tuple[StorageClass, ...] = ()
+    claims: tuple[Claim, ...] = ()
     runtime_classes: tuple[RuntimeClass, ...] = ()
     priority_classes: tuple[PriorityClass, ...] = ()
     system_pods: tuple[SystemPods, ...] = ()
@@ -295,6 +305,7 @@ class ClusterDescription(_Model):
             raise ValueError(f"node_pools give two nodes the name {twice[0]}; set first_index")
         known = {*self.namespaces, "default", "kube-system"}
         used = {pods.namespace for pods in self.system_pods}
+        used |= {claim.namespace for claim in self.claims}
         used |= {self.bystanders.namespace} if self.bystanders else set()
         for namespace in sorted(used - known):
             raise ValueError(f"namespace {namespace} is used but not listed under namespaces")

@@ -12,6 +12,7 @@ from gpuspawner.simcluster.apimachinery.objects import Object, timestamp, utc_no
 from gpuspawner.simcluster.apimachinery.resources import (
     NAMESPACES,
     NODES,
+    PERSISTENTVOLUMECLAIMS,
     PRIORITYCLASSES,
     RUNTIMECLASSES,
     SERVICEACCOUNTS,
@@ -63,6 +64,19 @@ def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
                 "provisioner": storage.provisioner,
                 "reclaimPolicy": storage.reclaim_policy,
                 "volumeBindingMode": storage.volume_binding_mode,
+            },
+        )
+    for claim in description.claims:
+        yield (
+            PERSISTENTVOLUMECLAIMS,
+            claim.namespace,
+            {
+                "metadata": {"name": claim.name},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": claim.size}},
+                    "storageClassName": claim.storage_class,
+                },
             },
         )
     for site in sites(description):

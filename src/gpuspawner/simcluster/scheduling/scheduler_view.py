@@ -6,13 +6,27 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gpuspawner.capacity.index import ClusterIndex
-from gpuspawner.capacity.model import read_node, read_pod
+from gpuspawner.capacity.model import (
+    read_claim,
+    read_node,
+    read_pod,
+    read_storage_class,
+    read_volume,
+)
+from gpuspawner.capacity.objects import KINDS, ObjectTable
 from gpuspawner.errors import MalformedObjectError
 from gpuspawner.simcluster.apimachinery.objects import Object
-from gpuspawner.simcluster.apimachinery.resources import NODES, PODS
+from gpuspawner.simcluster.apimachinery.resources import (
+    NODES,
+    PERSISTENTVOLUMECLAIMS,
+    PERSISTENTVOLUMES,
+    PODS,
+    STORAGECLASSES,
+    ResourceType,
+)
 from gpuspawner.simcluster.informer import follow
 from gpuspawner.simcluster.scheduling.queueing import SchedulingQueue
 from gpuspawner.simcluster.storage.history import Event
@@ -38,12 +52,18 @@ class ClusterView:
         self.queue = SchedulingQueue(time.monotonic, initial_backoff=initial, max_backoff=longest)
         self.news = asyncio.Event()
         self._names = names
+        for kind in KINDS:
+            # What is not served does not exist.
+            self.index.objects.table(kind).replace(())
 
     async def follow(self, store: Store) -> None:
         """Keep up with the store, for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow(store, NODES, _Nodes(self)))
             tasks.create_task(follow(store, PODS, _Pods(self)))
+            for resource, table, read in _OTHERS:
+                handler = _Objects(self, self.index.objects.table(table), read)
+                tasks.create_task(follow(store, resource, handler))
 
     def assume(self, pod: Object) -> None:
         """Count a pod that we have just bound, before its event arrives.
@@ -120,6 +140,38 @@ class _Pods:
         held = before is not None and before.holds_capacity
         if held and (event.type == "DELETED" or not pod.holds_capacity):
             self._view.has_changed()
+
+
+class _Objects:
+    """Objects of one kind that decide where a pod can go."""
+
+    def __init__(
+        self, view: ClusterView, table: ObjectTable[Any], read: Callable[[Object], Any]
+    ) -> None:
+        self._view = view
+        self._table = table
+        self._read = read
+
+    def resync(self, objects: list[Object]) -> None:
+        self._table.replace(found for obj in objects if (found := _read(self._read, obj)))
+        self._view.has_changed()
+
+    def observe(self, event: Event) -> None:
+        found = _read(self._read, event.object)
+        if found is None:
+            return
+        if event.type == "DELETED":
+            self._table.drop(found.namespace, found.name, found.uid)
+        else:
+            self._table.put(found)
+        self._view.has_changed()
+
+
+_OTHERS: tuple[tuple[ResourceType, str, Callable[[Object], Any]], ...] = (
+    (PERSISTENTVOLUMES, "volumes", read_volume),
+    (PERSISTENTVOLUMECLAIMS, "claims", read_claim),
+    (STORAGECLASSES, "storage_classes", read_storage_class),
+)
 
 
 def _wishes(pod: Object) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from gpuspawner.simcluster.apimachinery.resources import (
     NAMESPACES,
     PODS,
     PRIORITYCLASSES,
+    RESOURCEQUOTAS,
     SECRETS,
     ResourceType,
 )
@@ -40,6 +41,7 @@ from gpuspawner.simcluster.storage.lifecycle import (
     update,
 )
 from gpuspawner.simcluster.storage.owners import Key
+from gpuspawner.simcluster.storage.quotas import check_quotas, quota_status
 from gpuspawner.simcluster.storage.validation import check_object, check_shape, check_update
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -142,6 +144,8 @@ class Store:
         meta["creationTimestamp"] = timestamp(self._now())
         check_object(resource, new)
         admit(resource, new, self._etcd.scan)
+        if resource is PODS:
+            check_quotas(new, *(self._etcd.scan(each, key[0]) for each in (RESOURCEQUOTAS, PODS)))
         if dry_run:
             return new
         return self._commit("ADDED", resource, key, new)
@@ -228,6 +232,9 @@ class Store:
         new = mark_deleted(old, grace_period(resource, old, grace_seconds), self._now())
         if resource is NAMESPACES:
             new = {**new, "status": {"phase": "Terminating"}}
+        if resource is PODS and is_finished(new) and new != old:
+            # The API server marks a pod even when nothing keeps it: its watchers hear of both.
+            new = self._commit("MODIFIED", resource, key, new)
         stored = self._settle(resource, key, new)
         if resource is NAMESPACES:
             for kind, place in self._etcd.contents(name):
@@ -304,7 +311,18 @@ class Store:
         return removed
 
     def _commit(self, change: EventType, resource: ResourceType, key: Key, obj: Object) -> Object:
-        return copy_object(self._etcd.commit(change, resource, key, obj))
+        stored = copy_object(self._etcd.commit(change, resource, key, obj))
+        if resource in (PODS, RESOURCEQUOTAS):
+            self._count_quotas(key[0])
+        return stored
+
+    def _count_quotas(self, namespace: str) -> None:
+        """Write what is used of the quotas of a namespace, as their controller does."""
+        for quota in self._etcd.scan(RESOURCEQUOTAS, namespace):
+            counted = quota_status(quota, self._etcd.scan(PODS, namespace))
+            if quota.get("status") != counted:
+                key = (namespace, quota["metadata"]["name"])
+                self._etcd.commit("MODIFIED", RESOURCEQUOTAS, key, {**quota, "status": counted})
 
     def _release_dependents(self, uid: str) -> None:
         for kind, place in self._etcd.owners.dependents(uid):
