@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.catalog.amounts import Amounts, Bytes, CpuAmounts, MemoryAmounts
 from gpuspawner.catalog.base import Model
 from gpuspawner.catalog.checking import catalog_faults, repeated_slugs
+from gpuspawner.catalog.node_pools import NodePool
 from gpuspawner.catalog.placement import NodeSelectorTerm, Toleration
 from gpuspawner.catalog.problems import Finding, shown, sound
 from gpuspawner.catalog.texts import (
@@ -171,13 +172,16 @@ class Profile(Model):
         return self.image or next(marked, None) or next(first, None)
 
 
-def _accelerator_names(accelerators: dict[str, Accelerator]) -> dict[str, Accelerator]:
+_Named = TypeVar("_Named", Accelerator, NodePool)
+
+
+def _names(things: dict[str, _Named]) -> dict[str, _Named]:
     faults = (
         Finding((name,), f"{shown(name)} is not a name", "write letters, digits, '-', '_' or '.'")
-        for name in accelerators
+        for name in things
         if "/" in name or not is_qualified_name(name)
     )
-    return sound(accelerators, faults)
+    return sound(things, faults)
 
 
 def _volume_names(volumes: dict[str, Volume]) -> dict[str, Volume]:
@@ -196,7 +200,7 @@ def _volume_names(volumes: dict[str, Volume]) -> dict[str, Volume]:
 class Catalog(Model):
     """What this hub offers, and to whom."""
 
-    accelerators: Annotated[dict[str, Accelerator], AfterValidator(_accelerator_names)] = Field(
+    accelerators: Annotated[dict[str, Accelerator], AfterValidator(_names)] = Field(
         default_factory=dict
     )
     """Kinds of devices, by names that profiles use."""
@@ -205,6 +209,9 @@ class Catalog(Model):
         default_factory=dict
     )
     """Things to mount, by names that profiles use."""
+
+    node_pools: Annotated[dict[str, NodePool], AfterValidator(_names)] = Field(default_factory=dict)
+    """Nodes that an autoscaler adds when a pod needs them, by names of your own."""
 
     profiles: tuple[Profile, ...] = Field(json_schema_extra={"minItems": 1})
     """What people can start, in the order in which they see it."""
