@@ -42,14 +42,14 @@ def the_offer(slug: str, situation: Situation) -> Offer:
         ),
         pytest.param(
             FREE,
-            {"extra_pod_config": {"resourceClaims": [{"name": "a"}]}},
+            {"extra_pod_config": {"volumes": [{"name": "a", "iscsi": {}}]}},
             Standing.UNKNOWN,
             True,
             id="what is not checked is not known, and is tried",
         ),
         pytest.param(
             FULL,
-            {"extra_pod_config": {"resourceClaims": [{"name": "a"}]}},
+            {"extra_pod_config": {"volumes": [{"name": "a", "iscsi": {}}]}},
             Standing.BUSY,
             False,
             id="what is full is full whatever else is not checked",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuspawner.capacity.freshness import Freshness, Permission
-from gpuspawner.capacity.model import Node, Pod, Taint
+from gpuspawner.capacity.model import HostPort, Node, Pod, Taint
 from gpuspawner.catalog import Catalog
-from gpuspawner.offers import Offer, offers_in
+from gpuspawner.offers import Offer, Standing, offers_in
 from gpuspawner.wording import availability, named, sharing
 
-from .builders import CORDON, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
+from .builders import CORDON, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation, altered
 
 MIG = "nvidia.com/mig-3g.20gb"
 GPU_TAINT = Taint("nvidia.com/gpu", "", "NoSchedule")
@@ -207,6 +208,144 @@ def test_never(slug: str, things: list[Node | Pod], words: str) -> None:
     assert words_of(slug, *things) == words
 
 
+def test_what_else_is_in_the_way_is_said_in_the_schedulers_words() -> None:
+    base: dict[str, object] = {
+        "extra_container_config": {"ports": [{"containerPort": 1, "hostPort": 1}]},
+    }
+    held = a_pod(node="n0", host_ports=(HostPort("0.0.0.0", "TCP", 1),))
+    words = words_of("gpu", *workers(1), held, base=base)
+    assert words == (
+        "busy: no node takes it at present "
+        "(1 node(s) didn't have free ports for the requested pod ports)"
+    )
+
+
+POOLS = {
+    "v100": {
+        "title": "the V100 pool",
+        "labels": {"pool": "v100"},
+        "allocatable": {"cpu": 64, "memory": "256Gi", GPU: 2},
+        "most_nodes": 1,
+    }
+}
+MIG_STATE = {"nvidia.com/mig.config.state": "rebooting"}
+
+
+@pytest.mark.parametrize(
+    ("slug", "things", "words"),
+    [
+        pytest.param(
+            "two",
+            [*workers(2), *(a_pod(f"p{i}", node=f"n{i}", gpus=1) for i in range(2))],
+            "busy: 2 are free, but on 2 nodes",
+            id="enough are free, but apart",
+        ),
+        pytest.param(
+            "two",
+            [*workers(2), a_pod("p0", node="n0", gpus=2), a_pod("p1", node="n1", gpus=1)],
+            "busy: 1 is free, and it asks for 2",
+            id="some are free, but too few",
+        ),
+        pytest.param(
+            "gpu",
+            [a_node(gpus=2, capacity={GPU: 4}), a_pod(gpus=2)],
+            f"busy: none of 2 free; 2 {GPU} unhealthy on 1 node",
+            id="what is unhealthy explains",
+        ),
+        pytest.param(
+            "slice",
+            [a_node(labels=MIG_STATE)],
+            "busy: the node it could run on is closed to new servers at present; "
+            "GPUs are being partitioned anew on 1 node",
+            id="partitioning explains what is not there yet",
+        ),
+        pytest.param(
+            "h100",
+            [*workers(1), a_node("n9", gpus=1, capacity={GPU: 2}, labels={"gpu": "a100"})],
+            "never fits: no node has the labels it needs, or each has a taint it does not tolerate",
+            id="what happens on the nodes of others explains nothing",
+        ),
+    ],
+)
+def test_what_would_help(slug: str, things: list[Node | Pod], words: str) -> None:
+    assert words_of(slug, *things) == words
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [
+        pytest.param(
+            [],
+            "can start a node: none has room now, the V100 pool can grow; it takes some minutes",
+            id="a pool without nodes",
+        ),
+        pytest.param(
+            [a_node("n1", gpus=2, labels={"pool": "v100"}), a_pod(gpus=2)],
+            "busy: none of 2 free; the V100 pool cannot grow: it has its only node",
+            id="a pool that is as large as it may be",
+        ),
+        pytest.param(
+            [a_node(gpus=2)], "2 of 2 free, on 1 node", id="what is free needs no new node"
+        ),
+    ],
+)
+def test_pools_that_grow(things: list[Node | Pod], words: str) -> None:
+    catalog = a_catalog(a_profile("gpu"), node_pools=POOLS)
+    assert words_of("gpu", *things, catalog=catalog) == words
+
+
+def test_a_pool_of_which_too_little_is_known_is_not_hidden() -> None:
+    """No place is known for its home, but a new node may be in that place."""
+    base: dict[str, object] = {
+        "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
+    }
+    catalog = a_catalog(a_profile("gpu"), node_pools=POOLS)
+    situation = a_situation(catalog, a_node(gpus=0), base=base)
+    offer = offers_in(situation)[1]
+    assert (offer.standing, offer.can_start) == (Standing.UNKNOWN, True)
+    assert availability(offer) == (
+        "unknown: no node takes it now, and whether a new one of the V100 pool would is not known"
+    )
+
+
+def test_a_pool_of_no_use_does_not_make_it_possible() -> None:
+    catalog = a_catalog(a_profile("gpu", count=4), node_pools=POOLS)
+    assert words_of("gpu", a_node(gpus=2), catalog=catalog).startswith("never fits: asks 4")
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        pytest.param({}, "queued: it starts when q lets it", id="by its gate"),
+        pytest.param(
+            {"kueue.x-k8s.io/queue-name": "gpus"},
+            "queued: it starts when its turn comes in the queue gpus",
+            id="by its queue",
+        ),
+    ],
+)
+def test_queued(labels: dict[str, str], words: str) -> None:
+    base: dict[str, object] = {
+        "extra_labels": labels,
+        "extra_pod_config": {"schedulingGates": [{"name": "q"}]},
+    }
+    assert words_of("gpu", *workers(1), base=base) == words
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        pytest.param(1, "free: 1 pod of lower priority makes way for it", id="one"),
+        pytest.param(2, "free: 2 pods of lower priority make way for it", id="two"),
+    ],
+)
+def test_placeholders_make_way(pods: int, words: str) -> None:
+    placeholders = [
+        altered(a_pod(f"p{i}", node="n0", gpus=2 // pods), priority=-10) for i in range(pods)
+    ]
+    assert words_of("two", *workers(1), *placeholders) == words
+
+
 def test_the_two_amounts_of_a_shortfall_read_differently() -> None:
     catalog = a_catalog(a_profile(memory="64Gi"))
     words = words_of("gpu", a_node(gpus=1, memory="65505Mi"), catalog=catalog)
@@ -258,12 +397,25 @@ def test_unknown(freshness: Freshness, words: str) -> None:
     assert words_of("gpu", *workers(2), freshness=freshness) == words
 
 
+def test_unknown_for_want_of_a_right_names_it() -> None:
+    base = {
+        "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
+    }
+    situation = a_situation(CATALOG, *workers(2), base=base)
+    hidden = {"PersistentVolumeClaim": "list persistentvolumeclaims", "CSINode": "list csinodes"}
+    situation = replace(situation, view=replace(situation.view, hidden=hidden))
+    for offer in offers_in(situation)[:1]:
+        assert availability(offer) == (
+            "unknown: the hub is not allowed to see all that decides (list persistentvolumeclaims)"
+        )
+
+
 def test_unknown_for_what_is_not_checked() -> None:
     base: dict[str, object] = {
-        "extra_pod_config": {"resourceClaims": [{"name": "a"}], "schedulingGates": [{"name": "b"}]}
+        "extra_pod_config": {"volumes": [{"name": "a", "iscsi": {}}, {"name": "b", "rbd": {}}]}
     }
     assert words_of("gpu", *workers(2), base=base) == (
-        "unknown: it uses resourceClaims, schedulingGates, and that is not checked"
+        "unknown: it depends on iscsi, rbd, and that cannot be told"
     )
 
 

@@ -5,36 +5,59 @@ The form, the start and the API all ask here, so that none can offer what anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.model import Node, PodRequest, Taint
 from gpuspawner.catalog import Accelerator, Catalog, Profile
 from gpuspawner.errors import GPUSpawnerError
-from gpuspawner.fit import Verdict, judge
+from gpuspawner.fit import Growth, NodeTemplate, Verdict, growths, judge
 from gpuspawner.pod import PodPlan, Settings, plan
 from gpuspawner.policy import Decision, Person, decide
+from gpuspawner.quantity import parse_amount
 from gpuspawner.selection import Selection
+
+_PODS_ON_A_NODE = 110
+"""The kubelet's own default."""
 
 
 class Standing(Enum):
     """Where a profile stands. Unknown is a word of its own: neither free nor zero."""
 
     FREE = "free"
+    EVICTS = "evicts"
+    """It fits once the scheduler has evicted pods of lower priority, which it will do."""
+    CAN_START_NODE = "can-start-node"
+    """No node takes it, but a pool can grow by one that does."""
+    QUEUED = "queued"
+    """It will be admitted, and then wait in a queue."""
     BUSY = "busy"
     NEVER = "never"
     UNKNOWN = "unknown"
 
 
+ADMISSION = "how the pod would be admitted"
+_STARTS = frozenset(Standing) - {Standing.BUSY, Standing.NEVER}
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """The cluster as it was last known, and how far that can be trusted."""
+    """The cluster as it was last known, and how far that can be trusted.
+
+    Attributes:
+        verdict_on: gives what `gpuspawner.fit.judge` gives, perhaps sooner.
+        hidden: kinds of objects that RBAC hides, and the rights that are missing.
+    """
 
     snapshot: Snapshot
     freshness: Freshness
+    verdict_on: Callable[[PodRequest, Snapshot], Verdict] = judge
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,11 @@ class Offer:
         verdict: None if there was nothing to judge: the cluster is not known, or `fault` is set.
         plan: what to start; None if `fault` is set.
         fault: what is wrong with the profile itself, for the operator.
+        growths: the pools that could get a node for it, if no node takes it now.
+        missing: rights for want of which it is not known whether it fits.
+        denial: why the API server would not create the pod, if it said so.
+        unadmitted: why it is not known what admission makes of the pod, where that may decide;
+            for the operator. It is then never said to fit.
     """
 
     profile: Profile
@@ -71,33 +99,43 @@ class Offer:
     verdict: Verdict | None = None
     plan: PodPlan | None = None
     fault: str = ""
+    growths: tuple[Growth, ...] = ()
+    missing: tuple[str, ...] = ()
+    denial: Denial | None = None
+    unadmitted: str = ""
 
     @property
     def can_start(self) -> bool:
         """Whether a start is let through: what is not known is tried, and said to be unknown."""
-        return self.standing in (Standing.FREE, Standing.UNKNOWN) and self.plan is not None
+        return self.standing in _STARTS and self.plan is not None
 
 
 def offers_in(situation: Situation) -> tuple[Offer, ...]:
     """An offer for each profile that the person is allowed, in the catalog's order."""
-    return tuple(each_offer(situation))
-
-
-def each_offer(situation: Situation) -> Iterator[Offer]:
-    """`offers_in`, one at a time: on a large cluster each takes a while to judge."""
-    for profile in situation.catalog.profiles:
-        offer = offer_of(Selection(profile), situation)
-        if offer is not None:
-            yield offer
+    return tuple(judged(draft, situation) for draft in drafts_in(situation))
 
 
 def offer_of(selection: Selection, situation: Situation) -> Offer | None:
     """The offer of what was selected; None if the person may not have it."""
+    draft = draft_of(selection, situation)
+    return None if draft is None else judged(draft, situation)
+
+
+def drafts_in(situation: Situation) -> Iterator[Offer]:
+    """`offers_in`, not yet `judged`."""
+    for profile in situation.catalog.profiles:
+        draft = draft_of(Selection(profile), situation)
+        if draft is not None:
+            yield draft
+
+
+def draft_of(selection: Selection, situation: Situation) -> Offer | None:
+    """`offer_of`, not yet `judged`: nothing is known of where it stands."""
     profile, catalog = selection.profile, situation.catalog
     decision = decide(catalog.access, situation.person, profile.slug)
     if not decision.allowed:
         return None
-    offer = Offer(
+    draft = Offer(
         profile=profile,
         accelerator=catalog.accelerators[profile.accelerator] if profile.accelerator else None,
         decision=decision,
@@ -108,16 +146,67 @@ def offer_of(selection: Selection, situation: Situation) -> Offer | None:
         planned = plan(profile, catalog, situation.base, selection.image, expand=situation.expand)
     except Exception as error:  # noqa: BLE001 - one profile's fault must not take the others away
         fault = str(error) if isinstance(error, GPUSpawnerError) else repr(error)
-        return replace(offer, standing=Standing.NEVER, fault=fault)
-    if not situation.view.freshness.is_live:
-        return replace(offer, plan=planned)
-    verdict = judge(planned.request, situation.view.snapshot)
-    return replace(offer, standing=_standing(verdict), verdict=verdict, plan=planned)
+        return replace(draft, standing=Standing.NEVER, fault=fault)
+    return replace(draft, plan=planned)
 
 
-def _standing(verdict: Verdict) -> Standing:
-    if verdict.fits is None:
-        return Standing.UNKNOWN
-    if verdict.fits:
-        return Standing.FREE
-    return Standing.NEVER if verdict.never else Standing.BUSY
+def judged(draft: Offer, situation: Situation) -> Offer:
+    """The offer that a draft comes to in the cluster as it is."""
+    view = situation.view
+    draft = replace(draft, freshness=view.freshness)
+    if draft.denial is not None:
+        standing = Standing.BUSY if draft.denial.quota else Standing.NEVER
+        return replace(draft, standing=standing)
+    if draft.plan is None or not view.freshness.is_live:
+        return draft
+    request = draft.plan.request
+    verdict = view.verdict_on(request, view.snapshot)
+    grown: tuple[Growth, ...] = ()
+    if verdict.fits is False and not verdict.refusal:
+        grown = growths(request, view.snapshot, _templates(situation.catalog))
+    standing = _standing(verdict, grown)
+    if draft.unadmitted and standing in _STARTS:
+        standing = Standing.UNKNOWN
+        unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
+        verdict = replace(verdict, fits=None, nodes={}, slots=None, unchecked=unchecked)
+    return replace(
+        draft,
+        standing=standing,
+        verdict=verdict,
+        growths=grown,
+        missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
+    )
+
+
+def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
+    can_grow = any(not growth.hindrance and growth.is_certain for growth in grown)
+    may_grow = any(not growth.hindrance for growth in grown)
+    answers = (
+        (verdict.fits is None, Standing.UNKNOWN),
+        (verdict.fits, Standing.FREE),
+        (verdict.refusal, Standing.BUSY),
+        (verdict.queued, Standing.QUEUED),
+        (verdict.evicts, Standing.EVICTS),
+        (can_grow, Standing.CAN_START_NODE),
+        (verdict.evicts is None or may_grow, Standing.UNKNOWN),
+        (verdict.never and not grown, Standing.NEVER),
+    )
+    return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _templates(catalog: Catalog) -> Iterator[NodeTemplate]:
+    for name, pool in catalog.node_pools.items():
+        allocatable = {
+            resource: parse_amount(resource, text) for resource, text in pool.allocatable.items()
+        }
+        allocatable.setdefault("pods", _PODS_ON_A_NODE)
+        node = Node(
+            name=f"a new node of {name}",
+            uid="",
+            labels=pool.labels,
+            taints=tuple(Taint(t.key, t.value, t.effect) for t in pool.taints),
+            unschedulable=False,
+            allocatable=allocatable,
+            capacity=allocatable,
+        )
+        yield NodeTemplate(pool.title, node, pool.most_nodes, pool.autoscaler_group or "")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner
 
 SEE_THE_LOG = "The people who run this hub find the reason in its log."
-_REFUSING = frozenset({400, 403, 422})
+_REFUSING = frozenset({400, 403, 422, 500})
+"""500 is what comes of an admission webhook that fails."""
 _Base: Any = SpawnException or web.HTTPError
 
 

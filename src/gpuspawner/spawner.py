@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kubernetes_asyncio.client import ApiException
-from kubespawner import KubeSpawner
 from traitlets import Float, TraitError, Unicode, default
 
 from gpuspawner import form, wording
-from gpuspawner.capacity.shared import shared_watch
+from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError
+from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
     ignored_settings,
     loaded_catalog,
     plain,
     warn_once,
 )
-from gpuspawner.offers import Offer, Situation, Standing, View, each_offer, offer_of
-from gpuspawner.pod import SettingError, base_names
+from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in
+from gpuspawner.outages import LastingKubeSpawner, is_unreachable
+from gpuspawner.pod import HAS_HOOKS, HOME_CLAIM, HUB_LABELS, SettingError, base_names
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import (
     SEE_THE_LOG,
@@ -40,6 +41,7 @@ from gpuspawner.selection import (
     no_such_profile,
     read_selection,
 )
+from gpuspawner.unscheduled import why_unscheduled
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
 
@@ -49,10 +51,14 @@ NOTHING_ALLOWED = (
 )
 _CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
 NOT_ALLOWED = "not-allowed"
+_UNREACHABLE = (
+    "The cluster does not answer at the moment, so no server can be started. "
+    "Servers that run go on. Try again in a minute."
+)
 _CHOOSE = "Choose one of those on the spawn page."
 
 
-class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
+class GPUSpawner(LastingKubeSpawner):
     """A KubeSpawner that offers each person the profiles their groups allow, and what is free.
 
     ``profile_list``, ``options_form`` and ``options_from_form`` keep their meaning for nobody:
@@ -72,6 +78,7 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._configured: dict[str, Any] = {}
+        self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         super().__init__(*args, **kwargs)
         for name in ignored_settings(self.config):
             warn_once(self.log, name)
@@ -104,11 +111,8 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         catalog, person = self._catalog_or_refuse(), self.person
         if not any(decide(catalog.access, person, p.slug).allowed for p in catalog.profiles):
             raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
-        offers = []
-        for offer in each_offer(await self._situation(catalog)):
-            self._log_fault(offer)
-            offers.append(offer)
-            await asyncio.sleep(0)
+        situation = await self._situation(catalog)
+        offers = await self._judge.offers(self._drafts(situation), situation)
         return form.render(offers, self._last_choice(catalog))
 
     async def load_user_options(self) -> None:
@@ -171,31 +175,31 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         # A little before the hub's own timeout, while there still is a pod to ask for the reason.
         patience = self.start_timeout - min(5, self.start_timeout / 10)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience) as limit:
                 return await super()._start()
-        except ApiException as error:
-            refusal = refusal_of(error)
+        except TimeoutError as error:
+            words = self._why_unscheduled() if limit.expired() else ""
+            if words:
+                words = f"No place was found for the server within {patience:.0f} s: {words}"
+                raise SpawnRefusedError(503, "busy", words) from error
+            # KubeSpawner's own timeouts are for requests that nobody answered.
+            if limit.expired() and not self._is_cluster_away:
+                raise
+            raise SpawnRefusedError(503, "unreachable", _UNREACHABLE) from error
+        except Exception as error:
+            refusal = refusal_of(error) if isinstance(error, ApiException) else None
+            if is_unreachable(error):
+                refusal = SpawnRefusedError(503, "unreachable", _UNREACHABLE)
             if refusal is None:
                 raise
             self.log.error("The cluster did not accept %s's server: %s", self._log_name, error)  # noqa: TRY400 - the answer says it all
             raise refusal from error
-        except TimeoutError as error:
-            words = self._why_unscheduled()
-            if not words:
-                raise
-            raise SpawnRefusedError(
-                503, "busy", f"No place was found for the server within {patience:.0f} s: {words}"
-            ) from error
 
     def _why_unscheduled(self) -> str:
-        """The scheduler's words on the pod of this start; empty once it has a node."""
+        """What was said of the pod of this start; empty once it has a node."""
         pods = self.pod_reflector.pods if self.pod_reflector else {}
         pod = pods.get(f"{self.namespace}/{self.pod_name}") or {}
-        conditions = pod.get("status", {}).get("conditions") or ()
-        for condition in conditions:
-            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-                return str(condition.get("message", ""))
-        return ""
+        return why_unscheduled(pod, self.events if self.events_enabled else ())
 
     async def _offer_asked_for(self) -> Offer:
         catalog = self._catalog_or_refuse()
@@ -206,11 +210,12 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
                 "%s may not have %r: %s", self._log_name, decision.profile, decision.because
             )
             self._refuse_profile(selection)
-        offer = offer_of(selection, await self._situation(catalog))
-        if offer is None:
+        situation = await self._situation(catalog)
+        draft = draft_of(selection, situation)
+        if draft is None:
             self._refuse_profile(selection)
+        offer = await self._judge.offer(draft, situation)
         if not offer.can_start:
-            self._log_fault(offer)
             self._refuse_offer(offer)
         return offer
 
@@ -241,31 +246,46 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
 
     def _refuse_offer(self, offer: Offer) -> NoReturn:
         status, code = 422, "never-fits"
-        if offer.fault:
-            status, code = 503, "misconfigured"
-        elif offer.standing is Standing.BUSY:
-            status, code = 503, "busy"
         words = wording.availability(offer)
+        words = f"{words[0].upper()}{words[1:]}."
+        if offer.standing is Standing.BUSY:
+            status, code = 503, "busy"
+        elif offer.fault or offer.denial is not None:
+            status, code = 503, "misconfigured"
+            words = f"{words} {SEE_THE_LOG}"
         raise SpawnRefusedError(
-            status,
-            code,
-            f"{offer.profile.title} cannot be started now. {words[0].upper()}{words[1:]}.",
+            status, code, f"{offer.profile.title} cannot be started now. {words}"
         )
 
+    @property
+    def _judge(self) -> Judge:
+        namespace = "" if self.enable_user_namespaces else self.namespace
+        cluster = shared_cluster(self.api.api_client.configuration, namespace, self.log)
+        return Judge(cluster, self.namespace, self.log)
+
     async def _situation(self, catalog: Catalog) -> Situation:
-        watch = shared_watch(self.api.api_client.configuration, self.log)
-        if watch.freshness().last_error is None:
-            await watch.wait_synced(self.first_look_timeout)
-        view = View(watch.snapshot(), watch.freshness())
+        view = await self._judge.view(self.first_look_timeout)
         return Situation(self.person, catalog, self._base(catalog), view, self._expand)
+
+    def _drafts(self, situation: Situation) -> tuple[Offer, ...]:
+        """What could be offered; the same as before as long as nothing that decides has changed."""
+        ground = (situation.catalog, situation.person, situation.base, self.pvc_name, self.name)
+        if self._drafted is None or self._drafted[0] != ground:
+            self._drafted = (ground, tuple(drafts_in(situation)))
+        return self._drafted[1]
 
     def _base(self, catalog: Catalog) -> dict[str, Any]:
         """The configured values of the traits a plan needs, whatever profile is applied."""
         serialize = self.api.api_client.sanitize_for_serialization
-        return {
+        base = {
             name: plain(self._configured.get(name, getattr(self, name)), serialize)
             for name in base_names(catalog)
         }
+        base[HAS_HOOKS] = self.pre_spawn_hook is not None or self.modify_pod_hook is not None
+        base[HUB_LABELS] = self._build_pod_labels({})
+        if self.storage_pvc_ensure:
+            base[HOME_CLAIM] = serialize(self.get_pvc_manifest())
+        return base
 
     def _expand(self, value: Any) -> Any:
         try:
@@ -300,7 +320,3 @@ class GPUSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has no types
         except SelectionError:
             return form.Preselection()
         return form.Preselection(last.profile.slug, last.image.slug if last.image else "")
-
-    def _log_fault(self, offer: Offer) -> None:
-        if offer.fault:
-            self.log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from gpuspawner.capacity.denials import read_denial
 from gpuspawner.catalog import Sharing
-from gpuspawner.fit import Shortfall, Verdict
+from gpuspawner.fit import Shortfall, Transition, Verdict
 from gpuspawner.offers import Offer, Standing
 from gpuspawner.quantity import format_amount, format_apart
 
@@ -27,16 +30,12 @@ def availability(offer: Offer) -> str:
     """One sentence, without its full stop, on whether the offer can be started and why."""
     if offer.fault:
         return f"cannot start: {CONTRADICTION}"
+    if offer.denial is not None:
+        return f"{'busy' if offer.denial.quota else 'cannot start'}: {offer.denial.words}"
     verdict = offer.verdict
     if verdict is None or offer.standing is Standing.UNKNOWN:
         return f"unknown: {_unknown(offer)}"
-    match offer.standing:
-        case Standing.FREE:
-            return _free(offer, verdict)
-        case Standing.NEVER:
-            return f"never fits: {_never(verdict)}"
-        case _:
-            return f"busy: {_busy(offer, verdict)}"
+    return _SENTENCES[offer.standing](offer, verdict)
 
 
 def sharing(offer: Offer) -> str:
@@ -66,7 +65,9 @@ def _with_name(resource: str, words: str) -> str:
 
 def _free(offer: Offer, verdict: Verdict) -> str:
     where = f"on {_count(len(verdict.nodes), 'node')}"
-    if offer.accelerator is None:
+    if verdict.slots is None:
+        words = f"free {where}"
+    elif offer.accelerator is None:
         words = f"free: room for {verdict.slots} more, {where}"
     elif offer.profile.count > 1:
         words = f"free: room for {verdict.slots} of {verdict.slots_if_empty} such servers, {where}"
@@ -77,8 +78,55 @@ def _free(offer: Offer, verdict: Verdict) -> str:
     return words
 
 
+def _evicting(_: Offer, verdict: Verdict) -> str:
+    number = verdict.evicts or 0
+    verb = "makes" if number == 1 else "make"
+    return f"free: {_count(number, 'pod')} of lower priority {verb} way for it"
+
+
+def _growing(offer: Offer, _: Verdict) -> str:
+    growth = next(growth for growth in offer.growths if not growth.hindrance)
+    return f"can start a node: none has room now, {growth.pool} can grow; it takes some minutes"
+
+
+def _queued(_: Offer, verdict: Verdict) -> str:
+    if verdict.queue:
+        return f"queued: it starts when its turn comes in the queue {verdict.queue}"
+    return f"queued: it starts when {', '.join(verdict.queued)} lets it"
+
+
+def _explained(verdict: Verdict) -> str:
+    """What the nodes are going through, as more of the sentence."""
+    parts = []
+    for note, nodes in verdict.notes.items():
+        where = f"on {_count(nodes, 'node')}"
+        match note.transition:
+            case Transition.UNHEALTHY_DEVICES:
+                parts.append(f"{note.amount * nodes} {note.resource} unhealthy {where}")
+            case Transition.MIG_RECONFIGURATION:
+                parts.append(f"GPUs are being partitioned anew {where}")
+            case Transition.MIG_FAILED:
+                parts.append(f"partitioning the GPUs has failed {where}")
+            case Transition.DRIVER_UPGRADE:
+                parts.append(f"the GPU driver is being upgraded {where}")
+            case Transition.DRIVER_UPGRADE_FAILED:
+                parts.append(f"an upgrade of the GPU driver has failed {where}")
+    return "".join(f"; {part}" for part in parts)
+
+
 def _busy(offer: Offer, verdict: Verdict) -> str:
+    if verdict.refusal:
+        denial = read_denial(verdict.refusal)
+        return f"busy: {denial.words if denial is not None else verdict.refusal}"
+    words = _why_busy(offer, verdict)
+    stuck = [f"{growth.pool} cannot grow: {growth.hindrance}" for growth in offer.growths]
+    return f"busy: {'; '.join([words, *stuck])}{_explained(verdict)}"
+
+
+def _why_busy(offer: Offer, verdict: Verdict) -> str:
     closed = _count(verdict.closed_nodes, "node")
+    if verdict.blocked:
+        return f"its pod would wait: {verdict.blocked}"
     if verdict.short:
         words = _full(offer, verdict)
         return f"{words}; {closed} closed" if verdict.closed_nodes else words
@@ -86,14 +134,21 @@ def _busy(offer: Offer, verdict: Verdict) -> str:
         nodes = "the node" if verdict.closed_nodes == 1 else f"the {closed}"
         verb = "is" if verdict.closed_nodes == 1 else "are"
         return f"{nodes} it could run on {verb} closed to new servers at present"
-    return "no node takes it at present" if verdict.total_nodes else "the cluster has no nodes"
+    if verdict.taken_nodes:
+        return f"its devices are in use on {_count(verdict.taken_nodes, 'node')}"
+    if not verdict.total_nodes:
+        return "the cluster has no nodes"
+    said = sorted(f"{count} {words}" for words, count in verdict.reasons.items())
+    return f"no node takes it at present ({', '.join(said)})"
 
 
 def _full(offer: Offer, verdict: Verdict) -> str:
     own = offer.accelerator.resource if offer.accelerator else ""
     others = [short for short in verdict.short if own not in short]
     if own and not others:
-        return f"none of {verdict.slots_if_empty} free"
+        return _scattered(offer, verdict.free.get(own, {})) or (
+            f"none of {verdict.slots_if_empty} free"
+        )
     names = sorted(_NAMES.get(name, name) for name in frozenset[str]().union(*others))
     listed = " and ".join(names)
     if own:
@@ -101,7 +156,28 @@ def _full(offer: Offer, verdict: Verdict) -> str:
     return f"no node has enough {listed} left"
 
 
-def _never(verdict: Verdict) -> str:
+def _scattered(offer: Offer, free: Mapping[int, int]) -> str:
+    """What is free of the devices, but not together; empty if nothing is."""
+    total = sum(left * nodes for left, nodes in free.items())
+    if not total:
+        return ""
+    verb = "is" if total == 1 else "are"
+    words = f"{total} {verb} free"
+    if max(free) >= offer.profile.count:
+        return ""
+    if total < offer.profile.count:
+        return f"{words}, and it asks for {offer.profile.count}"
+    nodes = sum(free.values())
+    if max(free) > 1:
+        return f"{words}, but on {nodes} nodes, at most {max(free)} on one"
+    return f"{words}, but on {nodes} nodes"
+
+
+def _never(_: Offer, verdict: Verdict) -> str:
+    return f"never fits: {_why_never(verdict)}{_explained(verdict)}"
+
+
+def _why_never(verdict: Verdict) -> str:
     if verdict.shortfalls:
         return "; ".join(_shortfall(shortfall) for shortfall in verdict.shortfalls)
     if not verdict.eligible_nodes:
@@ -117,9 +193,9 @@ def _shortfall(shortfall: Shortfall) -> str:
 
 
 def _unknown(offer: Offer) -> str:
+    if offer.verdict is not None and offer.freshness.is_live:
+        return _undecided(offer, offer.verdict)
     freshness = offer.freshness
-    if offer.verdict is not None and freshness.is_live:
-        return f"it uses {', '.join(offer.verdict.unchecked)}, and that is not checked"
     if freshness.missing:
         rights = ", ".join(f"{p.verb} {p.resource}" for p in freshness.missing)
         return f"the hub is not allowed to see the cluster ({rights})"
@@ -128,6 +204,17 @@ def _unknown(offer: Offer) -> str:
     if freshness.age is None:
         return "the cluster has not answered yet"
     return f"the cluster has not answered for {_duration(freshness.age)}"
+
+
+def _undecided(offer: Offer, verdict: Verdict) -> str:
+    """Why there is no answer although the cluster is known."""
+    if offer.missing:
+        return f"the hub is not allowed to see all that decides ({', '.join(offer.missing)})"
+    pools = [growth.pool for growth in offer.growths if not growth.hindrance]
+    if pools:
+        return f"no node takes it now, and whether a new one of {pools[0]} would is not known"
+    what = ", ".join(verdict.unchecked) or "whether others make way for it"
+    return f"it depends on {what}, and that cannot be told"
 
 
 def _duration(seconds: float) -> str:
@@ -141,3 +228,13 @@ def _duration(seconds: float) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+_SENTENCES: Mapping[Standing, Callable[[Offer, Verdict], str]] = {
+    Standing.FREE: _free,
+    Standing.EVICTS: _evicting,
+    Standing.CAN_START_NODE: _growing,
+    Standing.QUEUED: _queued,
+    Standing.BUSY: _busy,
+    Standing.NEVER: _never,
+}

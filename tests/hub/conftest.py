@@ -25,7 +25,7 @@ from traitlets.config import Config
 from yarl import URL
 
 import gpuspawner
-from gpuspawner.capacity.shared import stop_shared_watches
+from gpuspawner.capacity.shared import stop_shared_clusters
 from gpuspawner.cli.demo_sign_in import DemoAuthenticator
 from gpuspawner.simcluster.apimachinery.objects import Object
 from gpuspawner.simcluster.apimachinery.resources import PODS
@@ -215,9 +215,11 @@ async def running_hub(cluster: SimCluster, config: Config) -> AsyncIterator[Hub]
     finally:
         for visitor in hub.visitors.values():
             await visitor.session.close()
-        await stop_shared_watches()
+        await stop_shared_clusters()
         await KubeSpawner._stop_all_reflectors()
         await _stop(app)
+        # A stop that was still under way may have begun one for the next hub to find.
+        await KubeSpawner._stop_all_reflectors()
 
 
 async def _stop(app: MockHub) -> None:

@@ -32,7 +32,7 @@ async def test_the_first_form_of_a_hub_knows_the_cluster(
     """Nobody has asked before, so the form waits for the first look."""
     name = new_name("gpu-users")
     await hub.visitor(name)
-    await shared.stop_shared_watches()
+    await shared.stop_shared_clusters()
     found = await cards(hub, name)
     assert found["gpu"] == ("free", "2 of 2 free, on 1 node", True)
 

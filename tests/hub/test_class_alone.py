@@ -11,7 +11,7 @@ import pytest
 from jupyterhub.tests.mocking import MockHub
 from jupyterhub.utils import random_port
 
-from gpuspawner.capacity.shared import stop_shared_watches
+from gpuspawner.capacity.shared import stop_shared_clusters
 
 from .conftest import HERE, AnybodyAuthenticator, Hub
 
@@ -39,7 +39,7 @@ async def form_of(app: MockHub, name: str) -> tuple[int, str]:
     visitor = await hub.visitor(name)
     answer = await visitor.get("hub/spawn")
     await visitor.session.close()
-    await stop_shared_watches()
+    await stop_shared_clusters()
     app.proxy.stop()
     app.proxy.proxy_process.wait(10)
     app.db_file.close()

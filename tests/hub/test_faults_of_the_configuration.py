@@ -125,7 +125,9 @@ async def test_a_quota_that_is_used_up_is_told_in_its_words_and_counts_nothing(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    hub.cluster.faults.add(Refuse(403, "Forbidden", QUOTA), verb="create", resource="pods")
+    # The dry run is not answered, so that it is the pod itself that meets the quota.
+    for fault in (Refuse(500), Refuse(403, "Forbidden", QUOTA)):
+        hub.cluster.faults.add(fault, verb="create", resource="pods")
     answer = await hub.start_server(name, "gpu")
     assert answer.status == 503
     assert "quota is used up" in answer.text

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kubespawner import KubeSpawner
 
+from gpuspawner.pod import base_names
 from gpuspawner.simcluster.apimachinery.objects import Object
 
 from .conftest import Hub
@@ -75,7 +76,7 @@ async def test_one_spawner_that_loads_twice_has_only_the_last_profile(
     name = new_name("gpu-users")
     await (await hub.visitor(name)).get("hub/spawn")
     spawner = hub.app.users[name].spawner
-    configured = {trait: getattr(spawner, trait) for trait in spawner._base(spawner.catalog)}
+    configured = {trait: getattr(spawner, trait) for trait in base_names(spawner.catalog)}
     for options in ({"profile": "gpu"}, {"profile": "cpu"}):
         spawner.user_options = options
         await spawner.load_user_options()

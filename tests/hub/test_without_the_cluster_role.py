@@ -15,7 +15,10 @@ from .conftest import HERE, NAMESPACE, Hub, cards, configuration, running_hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MISSING = "unknown: the hub is not allowed to see the cluster (list nodes, list pods)"
+MISSING = (
+    "unknown: the hub is not allowed to see the cluster "
+    "(list nodes, list pods, watch nodes, watch pods)"
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

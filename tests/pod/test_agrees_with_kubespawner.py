@@ -15,7 +15,7 @@ from kubespawner import KubeSpawner
 
 from gpuspawner.capacity.model import PodRequest, read_request
 from gpuspawner.catalog import Catalog, ImageChoice, Profile, read_catalog
-from gpuspawner.pod import ConflictError, PodPlan, base_names, plan
+from gpuspawner.pod import HUB_LABELS, ConflictError, PodPlan, base_names, plan
 
 from ..builders import GPU, a_catalog, a_profile
 
@@ -132,7 +132,11 @@ OTHERS: dict[str, list[Any]] = {
         {},
         {"tolerations": [CORE]},
         {"nodeSelector": {"pool": "special"}, "node_name": "n3"},
-        {"topology_spread_constraints": [{"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]},
+        {
+            "topology_spread_constraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+            ]
+        },
         {"resources": {"limits": {"cpu": "8"}, "requests": {"cpu": "6", "memory": "1Gi"}}},
         {"affinity": {"nodeAffinity": {}}, "priority": 7},
         {"overhead": {"cpu": "100m", "memory": "64Mi"}, "resourceClaims": [{"name": "gpu"}]},
@@ -162,7 +166,8 @@ def configured(base: Mapping[str, Any]) -> KubeSpawner:
 
 def base_of(spawner: KubeSpawner, catalog: Catalog) -> dict[str, Any]:
     """The configured values, as GPUSpawner takes them: after KubeSpawner's own parsing."""
-    return {name: getattr(spawner, name) for name in base_names(catalog)}
+    values = {name: getattr(spawner, name) for name in base_names(catalog)}
+    return {**values, HUB_LABELS: spawner._build_pod_labels({})}
 
 
 async def request_of_the_pod(spawner: KubeSpawner, result: PodPlan) -> PodRequest:
@@ -185,9 +190,8 @@ async def agree(
         return False
     started = await request_of_the_pod(spawner, result)
     judged = result.request
-    # KubeSpawner adds labels of its own, and gives the namespace beside the pod.
-    assert judged.labels.items() <= started.labels.items()
-    assert judged == replace(started, namespace=judged.namespace, labels=judged.labels)
+    # KubeSpawner gives the namespace beside the pod.
+    assert judged == replace(started, namespace=judged.namespace)
     assert judged.namespace == spawner.namespace
     return True
 
@@ -217,6 +221,44 @@ async def test_one_setting_at_a_time(name: str, slug: str) -> None:
 @given(base=BASES, chosen=st.sampled_from(PROFILES))
 async def test_many_settings_at_once(base: dict[str, Any], chosen: tuple[Catalog, Profile]) -> None:
     event("a pod" if await agree(base, *chosen) else "a contradiction")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"uid": 1000, "gid": 100, "fs_gid": 0, "supplemental_gids": [7]}, id="ids"),
+        pytest.param({"privileged": True, "allow_privilege_escalation": True}, id="privileges"),
+        pytest.param(
+            {
+                "uid": 1000,
+                "container_security_context": {"runAsUser": 1, "runAsNonRoot": True},
+                "pod_security_context": {"seccompProfile": {"type": "RuntimeDefault"}},
+            },
+            id="contexts",
+        ),
+        pytest.param({"service_account": "user-{username}"}, id="a service account"),
+        pytest.param({"automount_service_account_token": True}, id="its token"),
+        pytest.param({"image_pull_policy": "Always"}, id="a pull policy"),
+    ],
+)
+async def test_what_admission_looks_at_is_that_of_the_pod(base: dict[str, Any]) -> None:
+    spawner = configured(base)
+    found = base_of(spawner, CAMPUS)
+    planned = plan(CAMPUS.default_profile, CAMPUS, found, expand=spawner._expand_all)
+    pod = spawner.api.api_client.sanitize_for_serialization(await spawner.get_pod_manifest())
+    for name in ("securityContext", "serviceAccountName", "automountServiceAccountToken"):
+        assert planned.manifest["spec"][name] == pod["spec"].get(name)
+    [made], [judged] = pod["spec"]["containers"], planned.manifest["spec"]["containers"]
+    for name in ("securityContext", "imagePullPolicy"):
+        assert judged[name] == made.get(name)
+
+
+async def test_what_a_function_would_give_is_left_out_of_the_dry_run() -> None:
+    spawner = configured({"uid": lambda _: 7, "container_security_context": lambda _: {}})
+    planned = plan(CAMPUS.default_profile, CAMPUS, base_of(spawner, CAMPUS))
+    [notebook] = planned.manifest["spec"]["containers"]
+    assert notebook["securityContext"] == {"allowPrivilegeEscalation": False}
 
 
 async def test_the_image_that_was_chosen() -> None:

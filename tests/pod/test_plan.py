@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from gpuspawner.capacity.model import NodeSelectorTerm, Requirement, Toleration
 from gpuspawner.catalog import Catalog
-from gpuspawner.pod import ConflictError, PodPlan, SettingError, base_names, plan
+from gpuspawner.pod import (
+    HAS_HOOKS,
+    HOME_CLAIM,
+    HUB_LABELS,
+    ConflictError,
+    PodPlan,
+    SettingError,
+    base_names,
+    plan,
+)
 from gpuspawner.pod.plan import BASE_NAMES, CHANGED_NAMES
 
 from ..builders import GPU, a_catalog, a_profile
@@ -524,3 +533,68 @@ def test_a_pod_asks_for_the_profiles_accelerator_and_no_other(
     expected = {"a100": GPU, "plain": GPU, "slice": MIG}.get(profile["accelerator"])
     asked = {name: amount for name, amount in requests.items() if name.startswith("nvidia.com/")}
     assert asked == ({expected: 1} if expected else {})
+
+
+HOME = {"name": "home", "persistentVolumeClaim": {"claimName": "claim-{username}"}}
+
+
+def test_the_claim_of_the_home_volume_is_judged_as_one_that_is_made() -> None:
+    claim = {
+        "metadata": {"name": "claim-ada"},
+        "spec": {"storageClassName": "nfs", "resources": {"requests": {"storage": "10Gi"}}},
+    }
+    catalog = a_catalog()
+    base = {"volumes": [HOME], HOME_CLAIM: claim}
+    planned = plan(catalog.default_profile, catalog, base, expand=_as_ada)
+    assert planned.request.claims == ("claim-ada",)
+    [made] = planned.request.claims_to_make
+    assert (made.claim.name, made.claim.storage_class) == ("claim-ada", "nfs")
+    assert HOME_CLAIM not in planned.settings
+
+
+@pytest.mark.parametrize(
+    "changed", [{"storage_class": "zonal"}, {"pvc_name_template": "other-{username}"}]
+)
+def test_of_the_claim_that_a_profile_makes_another_nothing_is_known(
+    changed: dict[str, Any],
+) -> None:
+    claim = {"metadata": {"name": "claim-ada"}, "spec": {"storageClassName": "nfs"}}
+    catalog = a_catalog(a_profile(kubespawner_override=changed))
+    base = {"volumes": [HOME], HOME_CLAIM: claim}
+    planned = plan(catalog.profiles[1], catalog, base, expand=_as_ada)
+    assert planned.request.claims == ("claim-ada",)
+    assert planned.request.claims_to_make == ()
+    assert planned.request.claims_may_appear
+
+
+@pytest.mark.parametrize("has_hooks", [False, True])
+def test_only_hooks_can_make_claims_of_which_nothing_is_known(has_hooks: bool) -> None:
+    catalog = a_catalog()
+    planned = plan(catalog.default_profile, catalog, {HAS_HOOKS: has_hooks})
+    assert planned.request.claims_may_appear is has_hooks
+
+
+def test_the_hubs_own_labels_are_on_the_pod_and_not_in_the_key_of_its_admission() -> None:
+    catalog = a_catalog(a_profile())
+    plans = [
+        plan(
+            catalog.profiles[1],
+            catalog,
+            {
+                "volumes": [HOME],
+                "extra_labels": {"team": "physics"},
+                HUB_LABELS: {"hub.jupyter.org/username": person},
+            },
+        )
+        for person in ("ada", "grace")
+    ]
+    assert [p.request.labels["hub.jupyter.org/username"] for p in plans] == ["ada", "grace"]
+    assert plans[0].request.labels["team"] == "physics"
+    assert plans[0].admission_key == plans[1].admission_key
+    assert "ada" not in plans[0].admission_key
+    other = plan(catalog.profiles[0], catalog, {"extra_labels": {"team": "physics"}})
+    assert other.admission_key != plans[0].admission_key
+
+
+def _as_ada(value: Any) -> Any:
+    return json.loads(json.dumps(value).replace("{username}", "ada"))

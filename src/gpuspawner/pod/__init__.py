@@ -7,15 +7,27 @@ the verdict and the pod cannot disagree.
 
 from __future__ import annotations
 
-from gpuspawner.pod.manifest import pod_manifest
-from gpuspawner.pod.plan import ConflictError, PodPlan, Settings, base_names, plan
+from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
+from gpuspawner.pod.plan import (
+    HAS_HOOKS,
+    HOME_CLAIM,
+    ConflictError,
+    PodPlan,
+    Settings,
+    base_names,
+    plan,
+)
 from gpuspawner.pod.shapes import SettingError
 
 __all__ = [
+    "HAS_HOOKS",
+    "HOME_CLAIM",
+    "HUB_LABELS",
     "ConflictError",
     "PodPlan",
     "SettingError",
     "Settings",
+    "admission_decides",
     "base_names",
     "plan",
     "pod_manifest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from posixpath import normpath
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from gpuspawner.capacity.model import (
     NodeSelectorTerm,
     PodRequest,
+    read_new_claim,
     read_request,
     read_toleration,
 )
 from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile
 from gpuspawner.errors import GPUSpawnerError
-from gpuspawner.pod.manifest import Expand, pod_manifest
+from gpuspawner.pod.manifest import ADMISSION_NAMES, Expand, admission_key, pod_manifest
 from gpuspawner.pod.merging import (
     both_terms,
     camel_keys,
@@ -34,6 +35,7 @@ Settings = Mapping[str, Any]
 
 PROFILE_LABEL = "gpuspawner/profile"
 _DEVICE_SETTINGS = ("extra_resource_limits", "extra_resource_guarantees")
+_HOME_SETTINGS = ("pvc_name", "storage_")
 _DEVICE_PREFIXES = (
     "nvidia.com/",
     "amd.com/",
@@ -70,11 +72,18 @@ READ_NAMES = frozenset(
         "namespace",
         "pod_affinity_required",
         "pod_anti_affinity_required",
+        "pod_name",
         "port",
         "scheduler_name",
     }
 )
-BASE_NAMES = CHANGED_NAMES | READ_NAMES
+HOME_CLAIM = "home_claim"
+"""Not a trait: the manifest of the PersistentVolumeClaim that KubeSpawner makes for a person."""
+
+HAS_HOOKS = "has_hooks"
+"""Not a trait: whether the operator's hooks run before a pod is made, and may make claims."""
+
+BASE_NAMES = CHANGED_NAMES | READ_NAMES | ADMISSION_NAMES
 """The traits whose configured values `plan` needs, whatever the catalog says."""
 
 
@@ -89,10 +98,14 @@ class PodPlan:
     Attributes:
         settings: whole values, not differences, for the traits they name.
         request: what the scheduler will judge.
+        manifest: the pod of which the request was read, in JSON.
+        admission_key: the same for all whose pods are admitted alike.
     """
 
     settings: Settings
     request: PodRequest
+    manifest: Mapping[str, Any]
+    admission_key: str
 
 
 def base_names(catalog: Catalog) -> frozenset[str]:
@@ -117,7 +130,8 @@ def plan(
     Args:
         profile: one of the catalog's.
         catalog: where its accelerator and volumes are.
-        base: values of the traits that `base_names` names.
+        base: values of the traits that `base_names` names, and, if they are to be judged, of
+            `HUB_LABELS`, `HOME_CLAIM` and `HAS_HOOKS`.
         image: one of the profile's images; None takes its default.
         expand: replaces ``{username}`` and the like, as KubeSpawner will.
 
@@ -132,11 +146,31 @@ def plan(
         settings["image"] = chosen
     changed = CHANGED_NAMES.union(profile.kubespawner_override)
     manifest = pod_manifest(with_bytes(settings), expand)
-    request = read_request(manifest)
+    request = _with_claims(read_request(manifest), settings, profile.kubespawner_override)
     _check_devices(profile, catalog, request)
     if profile.accelerator:
         _check_placement(catalog.accelerators[profile.accelerator], manifest, request)
-    return PodPlan({name: settings[name] for name in sorted(changed) if name in settings}, request)
+    return PodPlan(
+        settings={name: settings[name] for name in sorted(changed) if name in settings},
+        request=request,
+        manifest=manifest,
+        admission_key=admission_key(manifest, settings),
+    )
+
+
+def _with_claims(request: PodRequest, settings: Settings, overridden: Settings) -> PodRequest:
+    """The home volume's claim is made just before the pod; hooks may make others.
+
+    `HOME_CLAIM` is of the hub's settings, so an override of them makes a claim that is not known.
+    """
+    is_other = any(name.startswith(_HOME_SETTINGS) for name in overridden)
+    home = None if is_other else settings.get(HOME_CLAIM)
+    made = () if home is None else (read_new_claim(home),)
+    return replace(
+        request,
+        claims_to_make=(*request.claims_to_make, *made),
+        claims_may_appear=is_other or bool(settings.get(HAS_HOOKS)),
+    )
 
 
 def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any]:
@@ -253,7 +287,9 @@ def _check_placement(
 ) -> None:
     """What the accelerator says of placement reached the pod, whatever was put over it."""
     terms = [term.manifest() for term in accelerator.affinity]
-    wanted = read_request(pod_manifest({"node_affinity_required": terms})).affinity or ()
+    wanted: tuple[NodeSelectorTerm, ...] = ()
+    if terms:
+        wanted = read_request(pod_manifest({"node_affinity_required": terms})).affinity or ()
     spec = manifest["spec"]
     reached = {
         "node_selector": accelerator.node_selector.items() <= request.node_selector.items(),

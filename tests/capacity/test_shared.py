@@ -1,0 +1,43 @@
+"""What one view of a cluster for everybody spares."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from kubernetes_asyncio.client import Configuration
+
+from gpuspawner.capacity.index import ClusterIndex, NodeState
+from gpuspawner.capacity.model import PodRequest
+from gpuspawner.capacity.shared import SharedCluster
+from gpuspawner.fit import judge, standing
+from gpuspawner.fit.examining import NodeFinding, examine_node
+
+from ..builders import a_node, a_pod, a_request
+
+
+async def test_forms_that_open_at_once_examine_each_node_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    examined: list[str] = []
+
+    def noted(request: PodRequest, state: NodeState) -> NodeFinding:
+        examined.append(state.node.name)
+        return examine_node(request, state)
+
+    monkeypatch.setattr(standing, "examine_node", noted)
+    index = ClusterIndex()
+    index.replace_nodes(a_node(f"n{number}") for number in range(600))
+    older = index.snapshot()
+    index.put_pod(a_pod(node="n0", cpu=1))
+    forms = [(a_request(cpu=1), older), (a_request(cpu=1), index.snapshot())]
+    configuration = Configuration()
+    configuration.host = "http://127.0.0.1:9"
+    cluster = SharedCluster(configuration, "jhub")
+    try:
+        await asyncio.gather(*(cluster.settle(*form) for form in forms))
+        assert len(examined) == 600
+        for form in forms:
+            assert cluster.verdict(*form) == judge(*form)
+    finally:
+        await cluster.stop()
