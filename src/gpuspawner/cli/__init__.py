@@ -10,12 +10,18 @@ import click
 
 from gpuspawner._version import __version__
 from gpuspawner.catalog import CatalogError, json_schema
+from gpuspawner.cli.snapshot import snapshot
+from gpuspawner.cli.verdict import verdict
 
 
 @click.group()
 @click.version_option(__version__)
 def main() -> None:
     """Who may start which GPU profile on a JupyterHub, and what fits right now."""
+
+
+main.add_command(snapshot)
+main.add_command(verdict)
 
 
 @main.command()
