@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # An example that takes long is slow, not wrong, and says nothing of the code.
@@ -25,3 +26,12 @@ users: [{name: tests, user: {}}]
 _directory = tempfile.TemporaryDirectory(prefix="gpuspawner-tests-")
 os.environ["KUBECONFIG"] = str(Path(_directory.name) / "kubeconfig")
 Path(os.environ["KUBECONFIG"]).write_text(_KUBECONFIG)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register what only a conftest of the root may."""
+    parser.addoption(
+        "--kubeconfig",
+        metavar="FILE",
+        help="run tests/controlplane against this cluster, as an administrator of it",
+    )
