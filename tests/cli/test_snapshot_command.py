@@ -263,3 +263,26 @@ async def test_it_goes_to_a_file(kubeconfig: Path, tmp_path: Path, name: str) ->
     data = await asyncio.to_thread(file.read_bytes)
     text = gzip.decompress(data) if name.endswith(".gz") else data
     assert len(text.splitlines()) == 2
+
+
+@pytest.mark.parametrize("text", ["", "a: b: c", "[1, 2]"])
+async def test_a_file_that_is_no_kubeconfig_is_said(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    await asyncio.to_thread(file.write_text, text)
+    result = await run(file)
+    assert result.exit_code == 1
+    assert "cannot be used; name another with --kubeconfig" in result.stderr
+    assert "Traceback" not in result.output
+
+
+async def test_a_directory_that_is_not_there_is_said_before_anything_is_read(
+    kubeconfig: Path, faults: FaultPlan
+) -> None:
+    result = await run(kubeconfig, "-o", "/no/such/directory/state.jsonl")
+    assert result.exit_code == 1
+    assert "there is no directory /no/such/directory" in result.stderr
+    assert faults.count("list", "/api/v1/nodes") == 0
+
+
+async def test_it_says_how_many_pods_wait(kubeconfig: Path) -> None:
+    assert "1 nodes, 2 pods, 1 of them waiting to be judged" in (await run(kubeconfig)).stderr

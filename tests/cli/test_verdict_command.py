@@ -140,8 +140,8 @@ def test_objects_of_a_candidate_exist_for_it_alone() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        pytest.param(b"", "no candidates", id="nothing"),
-        pytest.param(text_of(HEADER), "no candidates", id="a header alone"),
+        pytest.param(b"", "no pod waits in it", id="nothing"),
+        pytest.param(text_of(HEADER), "no pod waits in it", id="a header alone"),
         pytest.param(b"PK\x03\x04", "line 1: not a state", id="another kind of file"),
         pytest.param(
             text_of(HEADER, a_state({"pod": a_pod()})) + b'{"nodes": [',

@@ -24,6 +24,8 @@ GPU_PROFILES = {
     "mig-2g-10gb",
 }
 SLOW = 60_000
+# An expectation has a patience of its own, of which a busy machine needs more.
+expect.set_options(timeout=SLOW)
 SCREENSHOTS = os.environ.get("GPUSPAWNER_TESTS_SCREENSHOTS")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import Configuration
 
@@ -54,11 +55,20 @@ def snapshot(
     taints, names of classes, other labels, kube-system and default. Look through it if nodes or
     classes are named after people. Waiting pods are the candidates, with what the scheduler said of
     them; see `gpuspawner verdict --recorded`.
+
+    It needs the rights of helm-values/clusterrole.yaml; what is refused is unknown in a replay.
     """
+    if str(output) != "-" and not output.parent.is_dir():
+        raise click.ClickException(f"there is no directory {output.parent}")
     try:
         taken = asyncio.run(_take(kubeconfig, context, keep_names=keep_names))
-    except (config.ConfigException, GPUSpawnerError) as error:
+    except GPUSpawnerError as error:
         raise click.ClickException(str(error)) from error
+    except (config.ConfigException, yaml.YAMLError, TypeError) as error:
+        where = kubeconfig or "the kubeconfig"
+        raise click.ClickException(
+            f"{where} cannot be used; name another with --kubeconfig ({error})"
+        ) from error
     lines = [
         {
             "gpuspawner": __version__,
@@ -68,6 +78,12 @@ def snapshot(
         taken.state,
     ]
     _write(output, "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines))
+    waiting = len(taken.state["candidates"])
+    pods = len(taken.state["pods"])
+    click.echo(
+        f"{len(taken.state['nodes'])} nodes, {pods} pods, {waiting} of them waiting to be judged",
+        err=True,
+    )
     for kind, why in taken.unknown.items():
         click.echo(f"not written down, and unknown in a replay: {kind} ({why})", err=True)
 

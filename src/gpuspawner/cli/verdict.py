@@ -25,7 +25,14 @@ _EVERY = 500
 )
 @click.option("--summary", is_flag=True, help="Say at the end, on standard error, how many fit.")
 def verdict(file: Path, summary: bool) -> None:  # noqa: FBT001 - click's way
-    """Judge every candidate of a recording and print one JSON line for each, in order."""
+    """Judge every candidate of a recording and print one JSON line for each, in order.
+
+    A candidate is a pod that waited when the recording was made. Of each is said its state (the
+    line of the recording) and its number there; "fits": true, false, or null for unknown; on how
+    many "nodes" it would fit now; "slots", how many like it fit one after another (null if that
+    cannot be told); "reasons", the number of nodes by the scheduler's words; "unchecked", what
+    could not be checked.
+    """
     count: Counter[bool | None] = Counter()
     with click.open_file(str(file), "rb") as stream:
         try:
@@ -37,7 +44,7 @@ def verdict(file: Path, summary: bool) -> None:  # noqa: FBT001 - click's way
         except RecordingError as error:
             raise click.ClickException(f"{file}: {error}") from error
     if not count:
-        raise click.ClickException(f"{file}: no candidates in it")
+        raise click.ClickException(f"{file}: no pod waits in it, so there is nothing to judge")
     if summary:
         click.echo(
             f"{sum(count.values())} judged: {count[True]} fit, {count[False]} do not, "
