@@ -9,6 +9,7 @@ import re
 
 from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import Node, NodeSelectorTerm, PodRequest, Requirement
+from gpuspawner.capacity.model.selecting import holds
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _NAME_FIELD = "metadata.name"
@@ -87,17 +88,9 @@ def _is_valid_field(requirement: Requirement) -> bool:
 
 
 def _label_matches(requirement: Requirement, node: Node) -> bool:
-    value = node.labels.get(requirement.key)
-    match requirement.operator:
-        case "In":
-            return value is not None and value in requirement.values
-        case "NotIn":
-            return value is None or value not in requirement.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-    number, bound = _integer(value), _integer(requirement.values[0])
+    if requirement.operator not in ("Gt", "Lt"):
+        return holds(requirement, node.labels)
+    number, bound = _integer(node.labels.get(requirement.key)), _integer(requirement.values[0])
     if number is None or bound is None:
         return False
     return number > bound if requirement.operator == "Gt" else number < bound

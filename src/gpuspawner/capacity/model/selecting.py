@@ -142,10 +142,11 @@ def matches(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
 
     An operator that this version does not know matches nothing.
     """
-    return selector is not None and all(_holds(expression, labels) for expression in selector)
+    return selector is not None and all(holds(expression, labels) for expression in selector)
 
 
-def _holds(expression: Requirement, labels: Mapping[str, str]) -> bool:
+def holds(expression: Requirement, labels: Mapping[str, str]) -> bool:
+    """Whether one expression holds, by the operators that selectors of nodes and of pods share."""
     value = labels.get(expression.key)
     match expression.operator:
         case "In":

@@ -389,18 +389,6 @@ class WatchEvent(Wire):
     object: msgspec.Raw
 
 
-class BookmarkMetadata(Metadata):
-    """The metadata of a bookmark, whose annotations mean something."""
-
-    annotations: dict[str, str] | None = None
-
-
-class Bookmark(Wire):
-    """An object of which only the metadata matters."""
-
-    metadata: BookmarkMetadata
-
-
 class Status(Wire):
     """meta/v1 Status: what an ERROR event carries."""
 
