@@ -158,7 +158,7 @@ async def test_a_missing_permission_is_asked_for_slowly(
     api: ScriptedAPI, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.default["watch", "pods"] = status(403)
-    slow = replace(QUICK, denied_backoff=(100.0, 100.0))
+    slow = replace(QUICK, denied_backoff=(1e6, 1e6))
     asked_for = recorded_sleeps(monkeypatch)
     async with watching(url, slow) as watch:
         await until(lambda: any(delay > 1 for delay in asked_for))

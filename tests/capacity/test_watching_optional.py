@@ -223,7 +223,7 @@ async def test_what_is_refused_is_asked_for_slowly(
 ) -> None:
     api.default["stream", CLASSES] = UNSERVED
     delays = recorded_sleeps(monkeypatch)
-    slow = replace(QUICK, denied_backoff=(100.0, 100.0))
+    slow = replace(QUICK, denied_backoff=(1e6, 1e6))
     async with watching(url, slow, feeds=[feed]):
         await until(lambda: any(delay > 1 for delay in delays))
     assert len([resource for _, resource, _ in api.asked if resource == CLASSES]) == 1

@@ -134,7 +134,7 @@ async def test_pages_are_asked_for_at_once_after(api: ScriptedAPI, url: str, ref
     api.plan("stream", "pods", refusal)
     api.plan("list", "pods", page(a_pod(), a_pod("p2", "P2")))
     # Whoever waited for a delay would wait for long.
-    async with watching(url, replace(QUICK, backoff=(1000.0, 1000.0))) as watch:
+    async with watching(url, replace(QUICK, backoff=(1e6, 1e6))) as watch:
         assert await watch.wait_synced(10)
         assert gpus(watch) == 2
     assert api.times("stream", "pods") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -224,12 +225,28 @@ async def running_hub(cluster: SimCluster, config: Config) -> AsyncIterator[Hub]
 
 async def _stop(app: MockHub) -> None:
     """Stop the hub, but not, as its own `stop` does, every other task on this event loop."""
+    await _end_of_stops(app)
     await app.cleanup()
     app.proxy.proxy_process.wait(10)
     app.http_server.stop()
     app.db_file.close()
     app._atexit_ran = True
     MockHub.clear_instance()
+
+
+async def _end_of_stops(app: MockHub) -> None:
+    """Wait for servers that are being stopped.
+
+    A pod is gone before its route is: who takes the route away after `cleanup` opens a client
+    for it that nobody closes.
+    """
+    async with asyncio.timeout(30):
+        while any(  # noqa: ASYNC110 - the hub has no event for it
+            spawner.pending == "stop"
+            for user in app.users.values()
+            for spawner in user.spawners.values()
+        ):
+            await asyncio.sleep(0.02)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
