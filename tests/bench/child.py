@@ -182,8 +182,11 @@ def reading(subject: Watching) -> Figures:
     snapshot = subject.watch.snapshot()
     standing = StandingVerdicts()
     afresh = [seconds_a_call(partial(judge, profile, snapshot), 0.2) for profile in PROFILES]
+    for profile in PROFILES:
+        standing.verdict(profile, snapshot)
     read = [seconds_a_call(partial(standing.verdict, p, snapshot), 0.05) for p in PROFILES]
-    index = without_quotas()
+    # Those of one index only: generations of two are not to be compared.
+    standing, index = StandingVerdicts(), without_quotas()
     index.replace_nodes(state.node for state in snapshot.nodes.values())
     index.replace_pods(pod for state in snapshot.nodes.values() for pod in state.pods)
     for profile in PROFILES:
