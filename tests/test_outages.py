@@ -14,14 +14,8 @@ import pytest
 from kubernetes_asyncio.client import ApiClient, ApiException, Configuration, CoreV1Api
 from kubespawner.spawner import EventReflector, PodReflector
 
-from gpuspawner import outages
-from gpuspawner.outages import (
-    RETRY_CAP,
-    ClusterUnreachableError,
-    LastingReflector,
-    is_unreachable,
-    lasting,
-)
+from gpuspawner.outages import ClusterUnreachableError, LastingReflector, is_unreachable, lasting
+from gpuspawner.outages.reflector import RETRY_CAP
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.apiserver.api import make_app, serve
 from gpuspawner.simcluster.apiserver.faults import Answer, Drop, FaultPlan, Refuse
@@ -45,8 +39,9 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         delays.append(delay)
         await sleep(POLL, *rest)
 
-    monkeypatch.setattr(outages, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": noted}))
-    monkeypatch.setattr("gpuspawner.outages.random.random", lambda: 1.0)
+    patched = SimpleNamespace(**vars(asyncio) | {"sleep": noted})
+    monkeypatch.setattr("gpuspawner.outages.reflector.asyncio", patched)
+    monkeypatch.setattr("gpuspawner.outages.reflector.random.random", lambda: 1.0)
     return delays
 
 

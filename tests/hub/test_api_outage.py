@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 from kubespawner import KubeSpawner
 
-from gpuspawner import outages
 from gpuspawner.outages import ClusterUnreachableError, LastingReflector
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.apiserver.faults import Drop, Fault, Refuse
@@ -209,7 +208,7 @@ async def test_a_hub_that_is_ending_does_not_wait_for_ever(
 ) -> None:
     name = new_name("students")
     spawner = await with_server(hub, name)
-    monkeypatch.setattr(outages, "SHUTDOWN_PATIENCE", 0.2)
+    monkeypatch.setattr("gpuspawner.outages.kubespawner.SHUTDOWN_PATIENCE", 0.2)
 
     async def shutdown_cancel_tasks() -> None:
         await hub.app.users[name].stop()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -21,10 +20,19 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gpuspawner.capacity.backoff import Clock, parse_retry_after
-from gpuspawner.capacity.denials import read_denial
+from gpuspawner.capacity.dry_run import (
+    Admission,
+    Admitted,
+    Answer,
+    Change,
+    NotKnown,
+    Refused,
+    read_change,
+    read_refusal,
+    without_name,
+)
 from gpuspawner.capacity.model import PodRequest, read_request
 from gpuspawner.capacity.transport import Response, Transport, TransportError
-from gpuspawner.errors import MalformedObjectError
 
 log = logging.getLogger(__name__)
 
@@ -34,50 +42,6 @@ _OF_THE_POD = frozenset({400, 403, 422})
 
 _OF_THE_SERVER = frozenset({429, 503})
 """The statuses after which no other pod is asked about for a while."""
-
-_IDENTITY = frozenset(
-    {"namespace", "name", "uid", "labels", "claims", "claims_to_make", "claims_may_appear"}
-)
-"""What is a person's own in a `PodRequest`, and never taken from another's dry run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """The pod would be admitted, as this request."""
-
-    request: PodRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The pod would not be admitted, by a quota or a LimitRange.
-
-    Attributes:
-        message: why, in words that anybody may read.
-        quota: whether it is a quota that is used up, so that waiting helps; a quota that is too
-            small for the pod is not.
-        detail: the API server's own words, for the log only.
-    """
-
-    message: str
-    quota: bool
-    detail: str = dataclasses.field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NotKnown:
-    """The API server did not say.
-
-    Attributes:
-        why: for the log only, as is `detail`.
-        detail: the API server's own words; empty if there are none.
-    """
-
-    why: str
-    detail: str = dataclasses.field(default="", compare=False)
-
-
-Admission: TypeAlias = Admitted | Refused | NotKnown
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +70,6 @@ class AdmissionTiming:
     entries: int = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What admission made of a pod, so that it can be done to another of the same profile."""
-
-    fields: Mapping[str, Any]
-
-    def of(self, request: PodRequest) -> Admitted:
-        return Admitted(dataclasses.replace(request, **self.fields))
-
-
-_Answer: TypeAlias = _Change | Refused | NotKnown
 _Place: TypeAlias = tuple[str, Hashable]
 
 
@@ -135,9 +88,9 @@ class AdmissionCheck:
         self._transport = transport
         self._clock = clock
         self._timing = timing or AdmissionTiming()
-        self._answers: OrderedDict[_Place, tuple[float, _Answer]] = OrderedDict()
-        self._done: OrderedDict[int, tuple[_Change, PodRequest, Admitted]] = OrderedDict()
-        self._asking: dict[_Place, asyncio.Task[_Answer]] = {}
+        self._answers: OrderedDict[_Place, tuple[float, Answer]] = OrderedDict()
+        self._done: OrderedDict[int, tuple[Change, PodRequest, Admitted]] = OrderedDict()
+        self._asking: dict[_Place, asyncio.Task[Answer]] = {}
         self._silent_until = 0.0
         self._silence = NotKnown("")
 
@@ -164,14 +117,14 @@ class AdmissionCheck:
         if request is None:
             request = dataclasses.replace(read_request(manifest), namespace=namespace)
         answer = await self._answer(manifest, namespace, key)
-        return self._applied(answer, request) if isinstance(answer, _Change) else answer
+        return self._applied(answer, request) if isinstance(answer, Change) else answer
 
     def remembered(self, request: PodRequest, namespace: str, key: Hashable) -> Admission | None:
         """The answer of `admit`, if nobody has to be asked for it."""
         answer = self._known((namespace, key))
-        return self._applied(answer, request) if isinstance(answer, _Change) else answer
+        return self._applied(answer, request) if isinstance(answer, Change) else answer
 
-    def _applied(self, change: _Change, request: PodRequest) -> Admitted:
+    def _applied(self, change: Change, request: PodRequest) -> Admitted:
         """The same object for the same request, by which its verdict is known."""
         known = self._done.get(id(request))
         if known is None or known[0] is not change or known[1] is not request:
@@ -187,7 +140,7 @@ class AdmissionCheck:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
 
-    def _known(self, place: _Place) -> _Answer | None:
+    def _known(self, place: _Place) -> Answer | None:
         now = self._clock()
         until, known = self._answers.get(place, (now, None))
         if known is not None and now < until:
@@ -195,7 +148,7 @@ class AdmissionCheck:
             return known
         return self._silence if now < self._silent_until else None
 
-    async def _answer(self, manifest: Mapping[str, Any], namespace: str, key: Hashable) -> _Answer:
+    async def _answer(self, manifest: Mapping[str, Any], namespace: str, key: Hashable) -> Answer:
         place = (namespace, key)
         known = self._known(place)
         if known is not None:
@@ -207,7 +160,7 @@ class AdmissionCheck:
         # Shielded, since others may be waiting for the same answer.
         return await asyncio.shield(task)
 
-    async def _ask(self, manifest: Mapping[str, Any], place: _Place) -> _Answer:
+    async def _ask(self, manifest: Mapping[str, Any], place: _Place) -> Answer:
         timing = self._timing
         try:
             async with (
@@ -215,7 +168,7 @@ class AdmissionCheck:
                 self._transport.post(
                     f"/api/v1/namespaces/{place[0]}/pods",
                     {"dryRun": "All"},
-                    _without_name(manifest),
+                    without_name(manifest),
                     answer_within=timing.answer,
                     silence=timing.answer,
                 ) as response,
@@ -228,12 +181,12 @@ class AdmissionCheck:
         if response.status in _OF_THE_SERVER:
             return self._be_silent(place, f"HTTP {response.status}", _retry_after(response))
         if response.status == CREATED:
-            return self._remember(place, _read_change(manifest, body))
+            return self._remember(place, read_change(manifest, body))
         if response.status in _OF_THE_POD:
-            return self._remember(place, _read_refusal(body), manifest)
+            return self._remember(place, read_refusal(body), manifest)
         return self._remember(place, NotKnown(f"HTTP {response.status}"))
 
-    def _be_silent(self, place: _Place, why: str, asked: float = 0.0) -> _Answer:
+    def _be_silent(self, place: _Place, why: str, asked: float = 0.0) -> Answer:
         """Ask nothing for a while: a form that asks for ten profiles waits once."""
         delay = max(self._timing.silence, min(asked, self._timing.retry_cap))
         self._silent_until = self._clock() + delay
@@ -241,8 +194,8 @@ class AdmissionCheck:
         return self._remember(place, self._silence)
 
     def _remember(
-        self, place: _Place, answer: _Answer, manifest: Mapping[str, Any] | None = None
-    ) -> _Answer:
+        self, place: _Place, answer: Answer, manifest: Mapping[str, Any] | None = None
+    ) -> Answer:
         """Keep an answer for a while, and log those to the pod `manifest` that are news."""
         _, last = self._answers.get(place, (0.0, None))
         if answer == last:
@@ -250,7 +203,7 @@ class AdmissionCheck:
         elif manifest is not None:
             _log_refusal(manifest, answer)
         match answer:
-            case _Change():
+            case Change():
                 lifetime = self._timing.admitted
             case Refused(quota=True):
                 lifetime = self._timing.quota
@@ -265,46 +218,7 @@ class AdmissionCheck:
         return answer
 
 
-def _without_name(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = dict(manifest.get("metadata") or {})
-    prefix = metadata.pop("name", None) or "gpuspawner"
-    for field in ("namespace", "uid", "resourceVersion"):
-        metadata.pop(field, None)
-    metadata["generateName"] = f"{prefix}-"
-    return {**manifest, "apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-
-
-def _read_change(manifest: Mapping[str, Any], body: bytes) -> _Change | NotKnown:
-    asked = read_request(manifest)
-    try:
-        pod = json.loads(body)
-        # Names that follow from the pod's own, as a generic ephemeral volume's, are no change.
-        pod["metadata"]["name"] = asked.name
-        admitted = read_request(pod)
-    except (KeyError, TypeError, ValueError, MalformedObjectError):
-        return NotKnown("an answer that is not a pod")
-    names = {field.name for field in dataclasses.fields(PodRequest)} - _IDENTITY
-    return _Change(
-        {
-            name: getattr(admitted, name)
-            for name in sorted(names)
-            if getattr(admitted, name) != getattr(asked, name)
-        }
-    )
-
-
-def _read_refusal(body: bytes) -> Refused | NotKnown:
-    try:
-        message = str(json.loads(body)["message"])
-    except (KeyError, TypeError, ValueError):
-        return NotKnown("a refusal that is not the API server's")
-    denial = read_denial(message)
-    if denial is None:
-        return NotKnown("the API server gave no verdict on the pod", message)
-    return Refused(denial.words, denial.quota, message)
-
-
-def _log_refusal(manifest: Mapping[str, Any], answer: _Answer) -> None:
+def _log_refusal(manifest: Mapping[str, Any], answer: Answer) -> None:
     labels = manifest["metadata"].get("labels")
     match answer:
         case Refused(detail=detail):

@@ -7,11 +7,11 @@ the verdict and the pod cannot disagree.
 
 from __future__ import annotations
 
+from gpuspawner.pod.conflicts import ConflictError
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
 from gpuspawner.pod.plan import (
     HAS_HOOKS,
     HOME_CLAIM,
-    ConflictError,
     PodPlan,
     Settings,
     base_names,

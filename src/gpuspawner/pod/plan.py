@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from posixpath import normpath
 from typing import Any
 
-from gpuspawner.capacity.model import (
-    NodeSelectorTerm,
-    PodRequest,
-    read_new_claim,
-    read_request,
-    read_toleration,
-)
+from gpuspawner.capacity.model import PodRequest, read_new_claim, read_request
 from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile
-from gpuspawner.errors import GPUSpawnerError
+from gpuspawner.pod.conflicts import check_devices, check_mounts, check_placement
+from gpuspawner.pod.devices import DEVICE_SETTINGS, is_device
 from gpuspawner.pod.manifest import ADMISSION_NAMES, Expand, admission_key, pod_manifest
 from gpuspawner.pod.merging import (
     both_terms,
@@ -34,15 +28,7 @@ Settings = Mapping[str, Any]
 """Names of KubeSpawner's traits and their values."""
 
 PROFILE_LABEL = "gpuspawner/profile"
-_DEVICE_SETTINGS = ("extra_resource_limits", "extra_resource_guarantees")
 _HOME_SETTINGS = ("pvc_name", "storage_")
-_DEVICE_PREFIXES = (
-    "nvidia.com/",
-    "amd.com/",
-    "gpu.intel.com/",
-    "habana.ai/",
-    "google.com/tpu",
-)
 
 CHANGED_NAMES = frozenset(
     {
@@ -85,10 +71,6 @@ HAS_HOOKS = "has_hooks"
 
 BASE_NAMES = CHANGED_NAMES | READ_NAMES | ADMISSION_NAMES
 """The traits whose configured values `plan` needs, whatever the catalog says."""
-
-
-class ConflictError(GPUSpawnerError):
-    """A profile and the hub's configuration cannot be merged; the text is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +129,9 @@ def plan(
     changed = CHANGED_NAMES.union(profile.kubespawner_override)
     manifest = pod_manifest(with_bytes(settings), expand)
     request = _with_claims(read_request(manifest), settings, profile.kubespawner_override)
-    _check_devices(profile, catalog, request)
+    check_devices(profile, catalog, request)
     if profile.accelerator:
-        _check_placement(catalog.accelerators[profile.accelerator], manifest, request)
+        check_placement(catalog.accelerators[profile.accelerator], manifest, request)
     return PodPlan(
         settings={name: settings[name] for name in sorted(changed) if name in settings},
         request=request,
@@ -194,17 +176,17 @@ def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any
         settings["volume_mounts"] = with_item(settings.get("volume_mounts"), mount["name"], mount)
     override(settings, profile.kubespawner_override)
     check_shapes(settings)
-    _check_mounts(settings)
+    check_mounts(settings)
     return settings
 
 
 def _drop_accelerators(settings: dict[str, Any], catalog: Catalog) -> None:
     """Only the profile says which accelerators a server gets, never the base."""
-    for name in _DEVICE_SETTINGS:
+    for name in DEVICE_SETTINGS:
         settings[name] = {
             resource: amount
             for resource, amount in (settings.get(name) or {}).items()
-            if not _is_device(resource, catalog)
+            if not is_device(resource, catalog)
         }
 
 
@@ -245,79 +227,3 @@ def _place(settings: dict[str, Any], accelerator: Accelerator) -> None:
             **(settings.get("extra_pod_config") or {}),
             "runtimeClassName": accelerator.runtime_class,
         }
-
-
-def _check_mounts(settings: Settings) -> None:
-    by_path: dict[str, str] = {}
-    for mount in map(camel_keys, items_of(settings.get("volume_mounts"))):
-        path = normpath("/" + str(mount.get("mountPath", "")).lstrip("/"))
-        name = str(mount.get("name"))
-        if path in by_path:
-            raise ConflictError(
-                f"the volumes {by_path[path]!r} and {name!r} are both mounted on {path}; give one "
-                "of them another path, in the catalog or in the hub's configuration"
-            )
-        by_path[path] = name
-
-
-def _check_devices(profile: Profile, catalog: Catalog, request: PodRequest) -> None:
-    """What the pod asks for is what the profile says, whatever the base put over it."""
-    accelerator = catalog.accelerators[profile.accelerator] if profile.accelerator else None
-    wanted = {accelerator.resource: profile.count} if accelerator else {}
-    overridden = {
-        resource
-        for name in _DEVICE_SETTINGS
-        for resource in (profile.kubespawner_override.get(name) or {})
-    }
-    asked = {
-        resource: amount
-        for resource, amount in request.requests.items()
-        if amount and _is_device(resource, catalog) and resource not in overridden
-    }
-    if asked != {resource: n for resource, n in wanted.items() if resource not in overridden}:
-        raise ConflictError(
-            f"the pod would ask for {_listed(asked)}, the profile for {_listed(wanted)}; look for "
-            "resources in extra_container_config, init_containers and extra_containers of the "
-            "hub's configuration"
-        )
-
-
-def _check_placement(
-    accelerator: Accelerator, manifest: Mapping[str, Any], request: PodRequest
-) -> None:
-    """What the accelerator says of placement reached the pod, whatever was put over it."""
-    terms = [term.manifest() for term in accelerator.affinity]
-    wanted: tuple[NodeSelectorTerm, ...] = ()
-    if terms:
-        wanted = read_request(pod_manifest({"node_affinity_required": terms})).affinity or ()
-    spec = manifest["spec"]
-    reached = {
-        "node_selector": accelerator.node_selector.items() <= request.node_selector.items(),
-        "tolerations": {read_toleration(t.manifest()) for t in accelerator.tolerations}
-        <= set(request.tolerations),
-        "affinity": not wanted
-        or all(
-            any(
-                set(own.labels) <= set(term.labels) and set(own.fields) <= set(term.fields)
-                for own in wanted
-            )
-            for term in request.affinity or (NodeSelectorTerm(),)
-        ),
-        "runtime_class": accelerator.runtime_class in (None, spec.get("runtimeClassName")),
-        "priority_class": accelerator.priority_class in (None, spec.get("priorityClassName")),
-    }
-    lost = ", ".join(name for name, is_there in reached.items() if not is_there)
-    if lost:
-        raise ConflictError(
-            f"what the accelerator says of {lost} does not reach the pod; look for it in "
-            "extra_pod_config of the hub's configuration and in the profile's kubespawner_override"
-        )
-
-
-def _is_device(resource: str, catalog: Catalog) -> bool:
-    ours = {accelerator.resource for accelerator in catalog.accelerators.values()}
-    return resource in ours or resource.startswith(_DEVICE_PREFIXES)
-
-
-def _listed(resources: Mapping[str, int]) -> str:
-    return ", ".join(f"{amount} {resource}" for resource, amount in resources.items()) or "none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpuspawner.capacity.wire import Metadata, Wire
+from gpuspawner.capacity.wire.base import Metadata, Wire
 
 
 class ConfigMap(Wire):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from gpuspawner.capacity.wire import Metadata, Present, Selector, Toleration, Wire
+from gpuspawner.capacity.wire.base import Metadata, Present, Wire
+from gpuspawner.capacity.wire.placement import Selector, Toleration
 
 
 class Attribute(Wire):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpuspawner.capacity.wire import Metadata, Quantities, Wire
+from gpuspawner.capacity.wire.base import Metadata, Quantities, Wire
 
 
 class ScopeRequirement(Wire):

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from gpuspawner.capacity.wire import (
-    LabelSelector,
-    Present,
-    Quantities,
-    Requirement,
-    Selector,
-    Wire,
-)
+from gpuspawner.capacity.wire.base import Present, Quantities, Wire
+from gpuspawner.capacity.wire.placement import LabelSelector, Requirement, Selector
 
 __all__ = [
     "Annotations",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gpuspawner.simcluster.apimachinery.objects import Object
-from gpuspawner.simcluster.apimachinery.status import too_old
+from gpuspawner.simcluster.apimachinery.status import ApiError, too_old
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -151,3 +151,10 @@ class Subscription:
                 return self._pending.popleft()
             await self.wait()
         raise StopAsyncIteration
+
+
+def parse_version(text: str) -> int:
+    """Read a resourceVersion; ApiError 400 when the server cannot have issued it."""
+    if not text.isdecimal():
+        raise ApiError(400, "BadRequest", f'invalid resource version "{text}"')
+    return int(text)

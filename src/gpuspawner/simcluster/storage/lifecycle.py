@@ -1,4 +1,4 @@
-"""How an object changes by being updated and deleted: pure rules over API JSON."""
+"""How an object changes by being updated, bound and deleted: pure rules over API JSON."""
 
 from __future__ import annotations
 
@@ -88,6 +88,25 @@ def _without_empty_metadata(obj: Object) -> Object:
     """Drop what JSON clients spell as null and the API server does not store."""
     meta = {key: value for key, value in obj["metadata"].items() if value not in (None, [], {})}
     return {**obj, "metadata": meta}
+
+
+def bound_to(pod: Object, node: str, now: datetime) -> Object:
+    """Return `pod` as assigned to a node; ApiError 409 when it is already or is being deleted."""
+    name = pod["metadata"]["name"]
+    if have := pod["spec"].get("nodeName"):
+        why = f'pod {name} is already assigned to node "{have}"'
+        raise conflict(PODS, name, why)
+    if "deletionTimestamp" in pod["metadata"]:
+        why = f"pod {name} is being deleted, cannot be assigned to a host"
+        raise conflict(PODS, name, why)
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": timestamp(now),
+    }
+    bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+    return set_condition(bound, scheduled)
 
 
 def grace_period(resource: ResourceType, obj: Object, asked: int | None) -> int:

@@ -5,7 +5,6 @@ Everything is synchronous and does no I/O; the objects it holds are never change
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -28,24 +27,22 @@ from gpuspawner.simcluster.apimachinery.resources import (
     ResourceType,
 )
 from gpuspawner.simcluster.apimachinery.selectors import make_selector
-from gpuspawner.simcluster.apimachinery.status import ApiError
+from gpuspawner.simcluster.storage.creation import require_active, set_name, set_namespace
 from gpuspawner.simcluster.storage.defaults import SYSTEM_PRIORITIES, admit, merge_string_data
 from gpuspawner.simcluster.storage.etcd import Etcd
-from gpuspawner.simcluster.storage.history import Event, EventType, Subscription
+from gpuspawner.simcluster.storage.history import Event, EventType, Subscription, parse_version
 from gpuspawner.simcluster.storage.lifecycle import (
     Preconditions,
+    bound_to,
     grace_period,
     is_finished,
     mark_deleted,
-    set_condition,
     update,
 )
 from gpuspawner.simcluster.storage.owners import Key
 from gpuspawner.simcluster.storage.quotas import check_quotas, quota_status
 from gpuspawner.simcluster.storage.validation import check_object, check_shape, check_update
 
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_MAX_GENERATED_PREFIX = 58
 _NO_PRECONDITIONS = Preconditions()
 
 
@@ -132,8 +129,11 @@ class Store:
             for key, value in (new.get("metadata") or {}).items()
             if value not in (None, [], {})
         }
-        self._place(resource, namespace, meta)
-        self._name(resource, meta)
+        set_namespace(resource, namespace, meta)
+        if resource.namespaced:
+            place = self._etcd.require(NAMESPACES, ("", meta["namespace"]))
+            require_active(place, resource, meta)
+        set_name(resource, meta)
         new = {"apiVersion": resource.api_version, "kind": resource.kind} | new
         key = (meta.get("namespace", ""), meta["name"])
         if self._etcd.find(resource, key):
@@ -184,20 +184,7 @@ class Store:
     def bind(self, namespace: str, name: str, node: str) -> None:
         """Assign a pod to a node, as a scheduler does; 409 when it is assigned or being deleted."""
         pod = self._etcd.require(PODS, (namespace, name))
-        if have := pod["spec"].get("nodeName"):
-            why = f'pod {name} is already assigned to node "{have}"'
-            raise status.conflict(PODS, name, why)
-        if "deletionTimestamp" in pod["metadata"]:
-            why = f"pod {name} is being deleted, cannot be assigned to a host"
-            raise status.conflict(PODS, name, why)
-        scheduled = {
-            "type": "PodScheduled",
-            "status": "True",
-            "lastProbeTime": None,
-            "lastTransitionTime": timestamp(self._now()),
-        }
-        bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
-        self._commit("MODIFIED", PODS, (namespace, name), set_condition(bound, scheduled))
+        self._commit("MODIFIED", PODS, (namespace, name), bound_to(pod, node, self._now()))
 
     def delete(  # noqa: PLR0913 - the options are the API's own
         self,
@@ -246,32 +233,6 @@ class Store:
     def finalize_deletion(self, resource: ResourceType, namespace: str | None, name: str) -> None:
         """End a deletion's grace period, as the kubelet does once the containers have stopped."""
         self.delete(resource, namespace, name, grace_seconds=0)
-
-    def _place(self, resource: ResourceType, namespace: str | None, meta: Object) -> None:
-        if not resource.namespaced:
-            meta.pop("namespace", None)
-            return
-        if not namespace:
-            raise status.bad_request("an empty namespace may not be set during creation")
-        if meta.setdefault("namespace", namespace) != namespace:
-            raise status.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
-        if "deletionTimestamp" in self._etcd.require(NAMESPACES, ("", namespace))["metadata"]:
-            why = f"unable to create new content in namespace {namespace} because it is being "
-            raise status.forbidden(resource, meta.get("name", ""), f"{why}terminated")
-
-    def _name(self, resource: ResourceType, meta: Object) -> None:
-        if meta.get("name"):
-            return
-        prefix: str = meta.get("generateName") or ""
-        if not prefix:
-            words = "Required value: name or generateName is required"
-            cause = ("metadata.name", "FieldValueRequired", words)
-            raise status.invalid(resource.qualified_kind, "", cause)
-        suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
-        meta["name"] = prefix[:_MAX_GENERATED_PREFIX] + suffix
 
     def _update(
         self,
@@ -338,13 +299,6 @@ class Store:
         if not self._etcd.contents(name):
             spec = {**namespace["spec"], "finalizers": []}
             self._settle(NAMESPACES, ("", name), {**namespace, "spec": spec})
-
-
-def parse_version(text: str) -> int:
-    """Read a resourceVersion; ApiError 400 when the server cannot have issued it."""
-    if not text.isdecimal():
-        raise ApiError(400, "BadRequest", f'invalid resource version "{text}"')
-    return int(text)
 
 
 __all__ = ["Event", "Preconditions", "Store", "Subscription", "parse_version"]

@@ -1,83 +1,32 @@
-"""A cluster as one YAML file: what is in it, and who else uses it.
-
-The models follow the words of the Kubernetes API in snake_case. They are frozen, and a name they do
-not know is an error, so that a misspelt field cannot be passed over in silence.
-"""
+"""The parts of a cluster, and the cluster as a whole."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, ValidationError, model_validator
 
-from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.quantity import parse_amount, parse_quantity
+from gpuspawner.simcluster.description.fields import (
+    Model,
+    NamespaceName,
+    ObjectName,
+    ResourceQuantities,
+    dns_subdomain,
+)
+from gpuspawner.simcluster.description.problems import ClusterDescriptionError, problems_of
 from gpuspawner.simcluster.scheduling.placing import GpuStrategy
 from gpuspawner.simcluster.scheduling.queueing import INITIAL_BACKOFF, MAX_BACKOFF
 
 NODE_RESOURCES = ("cpu", "memory", "pods")
 """What the capacity of every node must state."""
 
-_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _INDEX = "{index}"
 
 
-class ClusterDescriptionError(GPUSpawnerError):
-    """A cluster description cannot be used; the text has one line for each problem."""
-
-    def __init__(self, file: str, problems: tuple[str, ...]) -> None:
-        self.file = file
-        self.problems = problems
-        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
-
-
-def _as_text(value: object) -> object:
-    """YAML reads ``cpu: 48`` as a number where the API's quantity is a text."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _checked_quantity(text: str) -> str:
-    if parse_quantity(text) < 0:
-        raise ValueError(f"{text!r} is negative; an amount is zero or more")
-    return text
-
-
-def _dns_label(text: str) -> str:
-    if not _DNS_LABEL.fullmatch(text):
-        raise ValueError(f"{text!r} is not a DNS label: lower-case letters, digits and '-'")
-    return text
-
-
-def _dns_subdomain(text: str) -> str:
-    if not _DNS_SUBDOMAIN.fullmatch(text):
-        raise ValueError(f"{text!r} is not a DNS name: lower-case letters, digits, '-' and '.'")
-    return text
-
-
-Quantity = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_quantity)]
-ResourceQuantities = dict[str, Quantity]
-NamespaceName = Annotated[str, AfterValidator(_dns_label)]
-ObjectName = Annotated[str, AfterValidator(_dns_subdomain)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Taint(_Model):
+class Taint(Model):
     """A taint that every node of a pool carries."""
 
     key: str
@@ -85,7 +34,7 @@ class Taint(_Model):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
-class NodePool(_Model):
+class NodePool(Model):
     """Nodes that are alike.
 
     Attributes:
@@ -99,10 +48,10 @@ class NodePool(_Model):
     first_index: int = Field(default=1, ge=0)
     count: int = Field(ge=0)
     roles: tuple[str, ...] = ()
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     capacity: ResourceQuantities
-    reserved: ResourceQuantities = {}
+    reserved: ResourceQuantities = Field(default_factory=dict)
 
     @property
     def node_names(self) -> tuple[str, ...]:
@@ -126,7 +75,7 @@ class NodePool(_Model):
                 f"node_name {self.node_name!r} names {self.count} nodes alike; put {_INDEX} in it"
             )
         for name in self.node_names[:1]:
-            _dns_subdomain(name)
+            dns_subdomain(name)
         return self
 
     @model_validator(mode="after")
@@ -145,7 +94,7 @@ class NodePool(_Model):
         return self
 
 
-class StorageClass(_Model):
+class StorageClass(Model):
     """A storage class; volumes are made for claims of one that does not wait."""
 
     name: ObjectName
@@ -155,7 +104,7 @@ class StorageClass(_Model):
     volume_binding_mode: Literal["Immediate", "WaitForFirstConsumer"] = "Immediate"
 
 
-class Claim(_Model):
+class Claim(Model):
     """A claim that is there from the start, such as people's data."""
 
     name: ObjectName
@@ -164,14 +113,14 @@ class Claim(_Model):
     size: str = "10Gi"
 
 
-class RuntimeClass(_Model):
+class RuntimeClass(Model):
     """A runtime class and the name its nodes' container runtime has for it."""
 
     name: ObjectName
     handler: str
 
 
-class PriorityClass(_Model):
+class PriorityClass(Model):
     """A priority class."""
 
     name: ObjectName
@@ -180,7 +129,7 @@ class PriorityClass(_Model):
     description: str = ""
 
 
-class SystemPods(_Model):
+class SystemPods(Model):
     """One pod on each node, as a DaemonSet would have it.
 
     Attributes:
@@ -190,11 +139,11 @@ class SystemPods(_Model):
     name: NamespaceName
     namespace: NamespaceName = "kube-system"
     image: str
-    requests: ResourceQuantities = {}
+    requests: ResourceQuantities = Field(default_factory=dict)
     node_pools: tuple[str, ...] = ()
 
 
-class Running(_Model):
+class Running(Model):
     """How many pods of a kind there are at least and at most."""
 
     min: int = Field(ge=0)
@@ -207,18 +156,18 @@ class Running(_Model):
         return self
 
 
-class BystanderJob(_Model):
+class BystanderJob(Model):
     """A kind of pod that other people run."""
 
     name: NamespaceName
     image: str
     requests: ResourceQuantities
     running: Running
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     priority_class_name: str | None = None
 
 
-class Bystanders(_Model):
+class Bystanders(Model):
     """Other people's pods, which come and go.
 
     Attributes:
@@ -242,7 +191,7 @@ class Bystanders(_Model):
         return self
 
 
-class ClusterDescription(_Model):
+class ClusterDescription(Model):
     """A whole cluster.
 
     Attributes:
@@ -295,7 +244,7 @@ class ClusterDescription(_Model):
         except yaml.YAMLError as error:
             raise ClusterDescriptionError(name, (f"is not YAML: {error}",)) from error
         except ValidationError as error:
-            raise ClusterDescriptionError(name, _problems(error)) from error
+            raise ClusterDescriptionError(name, problems_of(error)) from error
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -314,22 +263,3 @@ class ClusterDescription(_Model):
             for pool in sorted(set(pods.node_pools) - pools):
                 raise ValueError(f"system_pods {pods.name}: no node pool is called {pool}")
         return self
-
-
-def _problems(error: ValidationError) -> tuple[str, ...]:
-    problems = error.errors()
-    return tuple(
-        f"{_field(problem['loc'])}{problem['msg']}"
-        for problem in problems
-        if not any(_is_below(other["loc"], problem["loc"]) for other in problems)
-    )
-
-
-def _is_below(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
-    """Whether one place is inside another, whose problem then follows from the first's."""
-    return len(inner) > len(outer) and inner[: len(outer)] == outer
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return f"{path.removeprefix('.')}: " if path else ""

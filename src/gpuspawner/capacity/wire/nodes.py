@@ -1,0 +1,28 @@
+"""The shape in which the API server sends nodes."""
+
+from __future__ import annotations
+
+from gpuspawner.capacity.wire.base import Metadata, Quantities, Wire
+from gpuspawner.capacity.wire.placement import Taint
+
+
+class NodeSpec(Wire):
+    """core/v1 NodeSpec."""
+
+    taints: list[Taint] | None = None
+    unschedulable: bool | None = None
+
+
+class NodeStatus(Wire):
+    """core/v1 NodeStatus."""
+
+    allocatable: Quantities | None = None
+    capacity: Quantities | None = None
+
+
+class Node(Wire):
+    """core/v1 Node."""
+
+    metadata: Metadata
+    spec: NodeSpec | None = None
+    status: NodeStatus | None = None
