@@ -13,6 +13,7 @@ from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.judging import Judge
 from gpuspawner.offers import ADMISSION, Offer, Standing, drafts_in
 from gpuspawner.pod import HUB_LABELS, PodPlan, admission_decides
+from gpuspawner.pod.plan import PROFILE_LABEL
 from gpuspawner.wording import availability
 
 from .builders import GPU, a_catalog, a_node, a_pod, a_profile, a_situation
@@ -28,7 +29,11 @@ class ApiServer:
 
     def __init__(self, answer: Admission | None = None) -> None:
         self.answer = answer
+        self.known: dict[str, Admission] = {}
         self.keys: list[str] = []
+
+    def known_admission(self, planned: PodPlan, _: str) -> Admission | None:
+        return self.known.get(planned.settings["extra_labels"][PROFILE_LABEL])
 
     async def admit(self, planned: PodPlan, _: str) -> Admission:
         self.keys.append(planned.admission_key)
@@ -91,6 +96,33 @@ async def test_what_does_not_fit_does_not_fit_however_it_would_be_admitted() -> 
 async def test_what_is_refused_cannot_be_started(refused: Refused, standing: Standing) -> None:
     offer = await offered(ApiServer(refused))
     assert (offer.standing, offer.can_start) == (standing, False)
+
+
+async def test_only_what_is_not_known_yet_is_asked_about() -> None:
+    catalog = a_catalog(
+        a_profile("known"),
+        a_profile("asked"),
+        a_profile("faulty", volumes=["data"]),
+        a_profile("also-known"),
+        a_profile("also-asked"),
+        volumes={"data": {"mount_path": "/data", "empty_dir": {}}},
+    )
+    base = {HUB_LABELS: {}, "volume_mounts": [{"name": "shared", "mountPath": "/data"}]}
+    situation = a_situation(catalog, a_node("n", gpus=1), base=base)
+    api = ApiServer(Refused("asked", quota=True))
+    api.known = {name: Refused(name, quota=False) for name in ("known", "also-known")}
+    judging = Judge(cast(SharedCluster, api), "jhub", logging.getLogger("test"))
+    offers = await judging.offers(drafts_in(situation), situation)
+    words = {offer.profile.slug: offer.denial and offer.denial.words for offer in offers}
+    assert words == {
+        "cpu": "asked",
+        "known": "known",
+        "asked": "asked",
+        "faulty": None,
+        "also-known": "also-known",
+        "also-asked": "asked",
+    }
+    assert len(api.keys) == 3
 
 
 async def test_a_form_is_of_everybodys_dry_runs_and_a_start_of_its_own() -> None:

@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gpuspawner.capacity.admission import Admitted, NotKnown, Refused
+from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
 from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.offers import Offer, Situation, View, judged
@@ -36,16 +36,14 @@ class Judge:
     async def view(self, first_look_timeout: float) -> View:
         """The cluster as it is known; the first look at it is waited for."""
         cluster = self._cluster
-        if cluster.freshness().last_error is None:
+        if not cluster.was_synced and cluster.freshness().last_error is None:
             await cluster.wait_synced(first_look_timeout)
         return View(cluster.snapshot(), cluster.freshness(), cluster.verdict, cluster.hidden())
 
     async def offers(self, drafts: Iterable[Offer], situation: Situation) -> list[Offer]:
         """What the drafts come to, in their order."""
-        # All are asked about at once, and then judged one after another.
-        admitted = await asyncio.gather(*map(self._admitted, drafts))
         offers, began = [], time.perf_counter()
-        for draft in admitted:
+        for draft in await self._admitted(tuple(drafts)):
             offers.append(await self._offer(draft, situation))
             if time.perf_counter() - began > _SLICE:
                 await asyncio.sleep(0)
@@ -67,22 +65,41 @@ class Judge:
             self._log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)
         return offer
 
-    async def _admitted(self, draft: Offer) -> Offer:
-        """The pod as the API server would create it, or why it would not; as it is, if unsaid."""
-        planned = draft.plan
-        if planned is None:
-            return draft
-        match await self._cluster.admit(planned, self._namespace):
-            case Admitted(request):
-                # The same object if nothing changed, by which its verdict is known.
-                if request == planned.request:
-                    return draft
-                return replace(draft, plan=replace(planned, request=request))
-            case Refused(message, quota):
-                return replace(draft, denial=Denial(message, quota))
-            case NotKnown(why) if admission_decides(planned.manifest):
-                return replace(draft, unadmitted=why)
-        return draft
+    async def _admitted(self, drafts: Sequence[Offer]) -> list[Offer]:
+        """The drafts, after what the API server says of their pods."""
+        plans = [draft.plan for draft in drafts if draft.plan is not None]
+        admissions = iter(await self._admissions(plans))
+        return [
+            draft if draft.plan is None else _admitted_as(draft, draft.plan, next(admissions))
+            for draft in drafts
+        ]
+
+    async def _admissions(self, plans: Sequence[PodPlan]) -> list[Admission]:
+        cluster, namespace = self._cluster, self._namespace
+        known = [cluster.known_admission(planned, namespace) for planned in plans]
+        # All that have to be asked about are asked about at once.
+        asking = [
+            cluster.admit(planned, namespace)
+            for planned, admission in zip(plans, known, strict=True)
+            if admission is None
+        ]
+        asked = iter(await asyncio.gather(*asking))
+        return [next(asked) if admission is None else admission for admission in known]
+
+
+def _admitted_as(draft: Offer, planned: PodPlan, admission: Admission) -> Offer:
+    """With the pod as the API server would create it, or why it would not; as it is, if unsaid."""
+    match admission:
+        case Admitted(request):
+            # The same object if nothing changed, by which its verdict is known.
+            if request == planned.request:
+                return draft
+            return replace(draft, plan=replace(planned, request=request))
+        case Refused(message, quota):
+            return replace(draft, denial=Denial(message, quota))
+        case NotKnown(why) if admission_decides(planned.manifest):
+            return replace(draft, unadmitted=why)
+    return draft
 
 
 def _of_one_person(planned: PodPlan) -> PodPlan:

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from kubernetes_asyncio.client import Configuration
 
-from gpuspawner.capacity.index import ClusterIndex, NodeState
+from gpuspawner.capacity.index import ClusterIndex
 from gpuspawner.capacity.model import PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.fit import judge, standing
 from gpuspawner.fit.examining import NodeFinding, examine_node
 
 from ..builders import a_node, a_pod, a_request
+
+
+def a_configuration() -> Configuration:
+    configuration = Configuration()
+    configuration.host = "http://127.0.0.1:9"
+    return configuration
+
+
+async def test_what_is_known_at_the_first_look_is_spared_the_collector_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = SharedCluster(a_configuration(), "jhub")
+    looks, freezes = [False, True, True], []
+    try:
+
+        async def looked(_: float) -> bool:
+            return looks.pop(0)
+
+        monkeypatch.setattr(cluster.watch, "wait_synced", looked)
+        monkeypatch.setattr(gc, "freeze", lambda: freezes.append(len(looks)))
+        assert not cluster.was_synced
+        assert [await cluster.wait_synced(1) for _ in range(3)] == [False, True, True]
+        assert cluster.was_synced
+        assert freezes == [1]
+    finally:
+        await cluster.stop()
 
 
 async def test_forms_that_open_at_once_examine_each_node_once(
@@ -31,9 +59,7 @@ async def test_forms_that_open_at_once_examine_each_node_once(
     older = index.snapshot()
     index.put_pod(a_pod(node="n0", cpu=1))
     forms = [(a_request(cpu=1), older), (a_request(cpu=1), index.snapshot())]
-    configuration = Configuration()
-    configuration.host = "http://127.0.0.1:9"
-    cluster = SharedCluster(configuration, "jhub")
+    cluster = SharedCluster(a_configuration(), "jhub")
     try:
         await asyncio.gather(*(cluster.settle(*form) for form in forms))
         assert len(examined) == 600

@@ -122,6 +122,33 @@ def test_what_is_told_of_a_profile() -> None:
     assert "Granted by" not in text
 
 
+def test_a_form_that_was_shown_before_is_not_shown_again_for_another() -> None:
+    access = [
+        {"users": ["ada"], "profiles": ["gpu"]},
+        {"users": ["*"], "profiles": ["*"]},
+    ]
+    catalog = a_catalog(a_profile("gpu"), access=access)
+    busy: list[Node | Pod] = [a_node(gpus=2), a_pod(gpus=2)]
+    stale = Freshness("stale", age=90)
+
+    def texts() -> list[str]:
+        situations = (
+            a_situation(catalog, *FREE),
+            a_situation(catalog, *FREE, person=Person("grace")),
+            a_situation(catalog, *busy),
+            a_situation(catalog, *FREE, freshness=stale),
+        )
+        return [page_of(situation).text for situation in situations]
+
+    adas, graces, full, unknown = once = texts()
+    assert "Granted by user ada" in adas
+    assert "Granted by" not in graces
+    assert "2 of 2 free" in adas
+    assert "none of 2 free" in full
+    assert "2 of 2" not in unknown
+    assert texts() == once
+
+
 def test_a_grant_is_told_unless_it_is_everyones() -> None:
     access = [
         {"users": ["*"], "profiles": ["cpu"]},

@@ -34,6 +34,10 @@ class SharedCluster:
 
     It lives on the running event loop and ends with it: JupyterHub cancels what is left on its
     loop when it stops.
+
+    Attributes:
+        was_synced: whether `wait_synced` has ended well, after which there is no first look to
+            wait for.
     """
 
     def __init__(self, configuration: Configuration, namespace: str) -> None:
@@ -43,9 +47,9 @@ class SharedCluster:
         self.watch = ClusterWatch(self.transport, index=index, feeds=_feeds(index, namespace))
         self._standing = StandingVerdicts()
         self._settling = asyncio.Lock()
+        self.was_synced = False
         self._admission = AdmissionCheck(self.transport, clock=time.monotonic)
-        # A full collection over what a hub has imported takes longer than a turn of its loop may.
-        gc.freeze()
+        _spare_the_collector()
         self._keeper = asyncio.create_task(self._keep())
 
     @property
@@ -71,14 +75,19 @@ class SharedCluster:
 
     async def wait_synced(self, within: float) -> bool:
         """See `ClusterWatch.wait_synced`."""
-        return await self.watch.wait_synced(within)
+        is_synced = await self.watch.wait_synced(within)
+        if is_synced and not self.was_synced:
+            self.was_synced = True
+            _spare_the_collector()
+        return is_synced
+
+    def known_admission(self, planned: PodPlan, namespace: str) -> Admission | None:
+        """The answer of `admit`, if nobody has to be asked for it."""
+        return self._admission.remembered(planned.request, namespace, planned.admission_key)
 
     async def admit(self, planned: PodPlan, namespace: str) -> Admission:
         """See `AdmissionCheck.admit`."""
         key, request = planned.admission_key, planned.request
-        known = self._admission.remembered(request, namespace, key)
-        if known is not None:
-            return known
         return await self._admission.admit(planned.manifest, namespace, key=key, request=request)
 
     async def settle(self, request: PodRequest, snapshot: Snapshot) -> None:
@@ -126,6 +135,14 @@ class SharedCluster:
                 return read_server_version(str(json.loads(await answer.body()).get("gitVersion")))
         except (TransportError, TimeoutError, ValueError, AttributeError):
             return None
+
+
+def _spare_the_collector() -> None:
+    """Have full collections pass over all there is by now: they would hold up the event loop.
+
+    What a hub has imported stays, and nodes and pods are in no cycles: they go without its help.
+    """
+    gc.freeze()
 
 
 _Place = tuple[str, str]

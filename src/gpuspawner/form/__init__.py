@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from gpuspawner import wording
 from gpuspawner.offers import Offer
@@ -31,22 +31,59 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
             can be started.
     """
     chosen = _chosen(offers, last.profile)
-    return (
-        _environment()
-        .get_template("gpuspawner/form.html")
-        .render(
-            cards=[_card(offer, last) for offer in offers],
-            chosen=chosen,
-            known=any(offer.verdict is not None for offer in offers),
-        )
+    cards = [_card(offer, last, is_chosen=offer.profile.slug == chosen) for offer in offers]
+    return _template("form.html").render(
+        cards=map(_rendered, cards),
+        is_any_chosen=chosen is not None,
+        known=any(offer.verdict is not None for offer in offers),
     )
 
 
 @cache
 def _environment() -> Environment:
+    # The package's own templates do not change while it runs.
     return Environment(
-        loader=PackageLoader("gpuspawner.form"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("gpuspawner.form"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
     )
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(f"gpuspawner/{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    slug: str
+    title: str
+    is_selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """All that is shown of an offer: equal cards look the same."""
+
+    slug: str
+    title: str
+    description: str
+    standing: str
+    availability: str
+    can_start: bool
+    is_chosen: bool
+    accelerator: str
+    memory: str
+    sharing: str
+    facts: tuple[str, ...]
+    grant: str
+    images: tuple[_Image, ...]
+
+
+@lru_cache(maxsize=512)
+def _rendered(card: _Card) -> Markup:
+    return Markup(_template("card.html").render(card=card))  # noqa: S704 - the template escapes
 
 
 def _chosen(offers: Sequence[Offer], last: str) -> str | None:
@@ -59,31 +96,31 @@ def _chosen(offers: Sequence[Offer], last: str) -> str | None:
     return wanted[0].profile.slug if wanted else None
 
 
-def _card(offer: Offer, last: Preselection) -> dict[str, Any]:
+def _card(offer: Offer, last: Preselection, *, is_chosen: bool) -> _Card:
     profile = offer.profile
-    return {
-        "slug": profile.slug,
-        "title": profile.title,
-        "description": profile.description,
-        "standing": offer.standing.value,
-        "availability": wording.availability(offer),
-        "can_start": offer.can_start,
-        "accelerator": _accelerator(offer),
-        "memory": _device_memory(offer),
-        "sharing": wording.sharing(offer),
-        "facts": _facts(offer),
-        "grant": offer.decision.grant,
-        "images": [
-            {
-                "slug": image.slug,
-                "title": image.title,
-                "selected": image.slug == last.image
-                if profile.slug == last.profile and last.image
-                else image.default,
-            }
+    last_image = last.image if profile.slug == last.profile else ""
+    return _Card(
+        slug=profile.slug,
+        title=profile.title,
+        description=profile.description,
+        standing=offer.standing.value,
+        availability=wording.availability(offer),
+        can_start=offer.can_start,
+        is_chosen=is_chosen,
+        accelerator=_accelerator(offer),
+        memory=_device_memory(offer),
+        sharing=wording.sharing(offer),
+        facts=_facts(offer),
+        grant=offer.decision.grant,
+        images=tuple(
+            _Image(
+                image.slug,
+                image.title,
+                image.slug == last_image if last_image else image.default,
+            )
             for image in profile.images
-        ],
-    }
+        ),
+    )
 
 
 def _accelerator(offer: Offer) -> str:
@@ -99,7 +136,7 @@ def _device_memory(offer: Offer) -> str:
     return f"{words} each" if offer.profile.count > 1 else words
 
 
-def _facts(offer: Offer) -> list[str]:
+def _facts(offer: Offer) -> tuple[str, ...]:
     parts = []
     for resource, amounts in (("cpu", offer.profile.cpu), ("memory", offer.profile.memory)):
         text = amounts.limit or amounts.guarantee
@@ -111,4 +148,4 @@ def _facts(offer: Offer) -> list[str]:
         if least < most:
             words += f", {format_amount(resource, least)} guaranteed"
         parts.append(words)
-    return parts
+    return tuple(parts)
