@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gpuspawner.capacity.freshness import Freshness
-from gpuspawner.capacity.index import ClusterIndex, NodeState, Snapshot
+from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import (
     HostPort,
     Node,
@@ -22,6 +22,7 @@ from gpuspawner.capacity.model import (
     Toleration,
     pack,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.catalog import Catalog
 from gpuspawner.offers import Situation, View
 from gpuspawner.policy import Person

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gpuspawner.capacity.index import ClusterIndex, NodeState, Snapshot
+from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import (
     CSIDriver,
     CSINode,
@@ -21,6 +21,7 @@ from gpuspawner.capacity.model import (
     StorageClass,
     VolumeAttachment,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import Blocked, Reasons
 
 from .builders import a_node, a_pod, a_request, altered

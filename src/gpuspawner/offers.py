@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
@@ -168,7 +170,9 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     if draft.unadmitted and standing in _STARTS:
         standing = Standing.UNKNOWN
         unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
-        verdict = replace(verdict, fits=None, nodes={}, slots=None, unchecked=unchecked)
+        verdict = msgspec.structs.replace(
+            verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
+        )
     return replace(
         draft,
         standing=standing,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.capacity.index import ClusterIndex, NodeState, Snapshot
+from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import Node, Pod, PodAffinityTerm
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.repelling import ANYWHERE, Repeller, Repelling
 
 from ..builders import altered

@@ -10,7 +10,7 @@ from kubernetes_asyncio.client import Configuration
 
 from gpuspawner.capacity.failures import StatusError
 from gpuspawner.capacity.feeds import Feed
-from gpuspawner.capacity.index import NodeState
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.timing import WatchTiming
 from gpuspawner.capacity.transport import KubernetesTransport, Response
 from gpuspawner.capacity.watching import ClusterWatch

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, zip_longest
+from random import Random
 from types import FunctionType, ModuleType
 
 from hypothesis import given
@@ -24,7 +25,7 @@ from gpuspawner.capacity.model import (
     ResourceQuota,
     Taint,
 )
-from gpuspawner.fit import StandingVerdicts, judge
+from gpuspawner.fit import StandingVerdicts, Verdict, judge
 
 from ..builders import GPU, a_node, a_pod, a_request, altered
 
@@ -96,6 +97,40 @@ def test_after_any_history_a_standing_verdict_is_the_fresh_one(
         for request in requests:
             if read.draw(st.booleans(), label="read"):
                 assert standing.verdict(request, snapshot) == judge(request, snapshot)
+
+
+@given(
+    history=st.lists(st.lists(POD | NOMINATED | st.sampled_from(["p0", "p1"]), max_size=2)),
+    requests=st.lists(REQUEST, min_size=1, max_size=3),
+    read=st.randoms(use_true_random=False),
+)
+def test_while_pods_come_and_go_a_standing_verdict_is_the_fresh_one(
+    history: list[list[Change]], requests: list[PodRequest], read: Random
+) -> None:
+    index, standing = ClusterIndex(), StandingVerdicts()
+    for number, labels in enumerate(({}, {"gpu": "a100"}, {"gpu": "a100"})):
+        index.put_node(a_node(f"n{number}", gpus=3, cpu=4, labels=labels))
+    for changes in history:
+        for change in changes:
+            apply(index, change)
+        snapshot = index.snapshot()
+        for request in requests:
+            if read.random() < 0.7:
+                assert standing.verdict(request, snapshot) == judge(request, snapshot)
+
+
+@given(history=CHANGES, requests=st.lists(REQUEST, min_size=1, max_size=3))
+def test_a_verdict_that_was_given_stays_as_it_was(
+    history: list[list[Change]], requests: list[PodRequest]
+) -> None:
+    index, standing = ClusterIndex(), StandingVerdicts()
+    verdicts: list[tuple[Verdict, Verdict]] = []
+    for changes in history:
+        for change in changes:
+            apply(index, change)
+        snapshot = index.snapshot()
+        verdicts += [(standing.verdict(one, snapshot), judge(one, snapshot)) for one in requests]
+    assert all(kept == fresh for kept, fresh in verdicts)
 
 
 @given(history=CHANGES, request=REQUEST, nodes=st.integers(1, 2))
@@ -204,6 +239,16 @@ def test_an_older_snapshot_gets_the_verdict_on_itself() -> None:
     assert standing.verdict(request, index.snapshot()).slots == 4
 
 
+def test_a_look_back_that_took_as_many_changes_is_not_taken_for_the_latest() -> None:
+    index, standing = index_of(1), StandingVerdicts()
+    request, snapshots = a_request(cpu=1), [index.snapshot()]
+    for name in ("p1", "p2"):
+        index.put_pod(a_pod(name, node="n0", cpu=1))
+        snapshots.append(index.snapshot())
+    slots = [standing.verdict(request, snapshots[at]).slots for at in (0, 1, 0, 2)]
+    assert slots == [64, 63, 64, 62]
+
+
 def test_steps_pause_while_nodes_are_left() -> None:
     standing, request = StandingVerdicts(), a_request()
     snapshot = Snapshot(1, index_of(5).snapshot().nodes)
@@ -228,11 +273,19 @@ def test_a_verdict_is_kept_while_only_nodes_that_are_not_for_the_pod_change() ->
     assert (before.slots, now.slots) == (64, 63)
 
 
-def test_a_pod_whose_room_stays_but_whom_others_now_keep_away_is_judged_anew() -> None:
+def test_a_pod_whose_room_stays_but_that_must_now_keep_away_is_judged_anew() -> None:
     index, standing = index_of(1), StandingVerdicts()
     request = a_request(cpu=1, pod_anti_affinity=[APART])
     for labels, fits in (({}, True), (WEB, False)):
         index.put_pod(a_pod("p1", node="n0", labels=labels))
+        assert standing.verdict(request, index.snapshot()).fits is fits
+
+
+def test_a_pod_whose_room_stays_but_that_others_now_keep_away_is_judged_anew() -> None:
+    index, standing = index_of(1), StandingVerdicts()
+    request = a_request(cpu=1, labels=WEB)
+    for terms, fits in (((), True), ((APART,), False), ((), True)):
+        index.put_pod(a_pod("p1", node="n0", anti_affinity=terms))
         assert standing.verdict(request, index.snapshot()).fits is fits
 
 

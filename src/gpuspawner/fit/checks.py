@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit import (
     dynamic_resources,
     inter_pod_affinity,

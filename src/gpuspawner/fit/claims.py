@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import NewClaim, PersistentVolumeClaim, PodRequest, StorageClass
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import ClusterObjects, Objects
 from gpuspawner.fit.reasons import Blocked, Reasons, unknown
 

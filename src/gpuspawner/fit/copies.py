@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.checks import NodeCheck
 from gpuspawner.fit.examining import ask, is_certain
 from gpuspawner.fit.inter_pod_affinity import InterPodAffinity

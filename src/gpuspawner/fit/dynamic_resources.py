@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
     DeviceClass,
     DeviceID,
@@ -26,6 +26,7 @@ from gpuspawner.capacity.model import (
     ResourceClaim,
     ResourceSlice,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import ClusterObjects, Key
 from gpuspawner.fit.delegation import class_for, is_delegated
 from gpuspawner.fit.device_allocation import Claimed, Outcome, Want, allocate

@@ -7,16 +7,17 @@ beside those of no lower priority as if they ran there already, and without them
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from gpuspawner.capacity.index import NodeState, summed
+import msgspec
+
 from gpuspawner.capacity.model import Pod, PodRequest
+from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit import checks, node_ports, resources
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reasons
 from gpuspawner.fit.transitions import Note, notes_on
 
 
-class NodeFinding(NamedTuple):
+class NodeFinding(msgspec.Struct, frozen=True, gc=False):
     """What holds of a node whatever runs on it.
 
     Attributes:
@@ -33,8 +34,10 @@ class NodeFinding(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-class Finding(NamedTuple):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What holds of a node now.
+
+    There is one for each node and kind of pod; the garbage collector passes over them.
 
     Attributes:
         first: the reasons of the first check that refuses; none if the node takes the pod, as far
@@ -42,9 +45,9 @@ class Finding(NamedTuple):
         hindrances: those of all checks.
         notes: what the node is going through.
         short: the resources it is short of.
-        slots: how many such pods it takes one after another.
         free: what is left of each device the pod asks for, if the node is open and for the pod.
         evictable: whether only what runs there is in the way, and some of it has lower priority.
+        slots: how many such pods it takes one after another.
     """
 
     first: Reasons
@@ -52,9 +55,9 @@ class Finding(NamedTuple):
     slots_if_empty: int
     notes: tuple[Note, ...]
     short: frozenset[str]
-    slots: int
     free: tuple[tuple[str, int], ...]
-    evictable: bool = False
+    evictable: bool
+    slots: int
 
 
 _NOTHING_SHORT: frozenset[str] = frozenset()
@@ -89,7 +92,7 @@ def examine(request: PodRequest, state: NodeState, node: NodeFinding | None = No
         node = examine_node(request, state)
     crowded = beside_promised(request, state)
     room = resources.room(request, crowded)
-    found = [reasons for reasons in (node_ports.check(request, crowded), room.reasons) if reasons]
+    found = list(filter(None, (node_ports.check(request, crowded), room.reasons)))
     if not found and crowded is not state:
         found = refusals(request, state)
     first = node.first or (found[0] if found else NO_REASONS)
@@ -104,9 +107,9 @@ def examine(request: PodRequest, state: NodeState, node: NodeFinding | None = No
         slots_if_empty=node.slots_if_empty,
         notes=node.notes,
         short=short,
-        slots=0 if first else node_ports.at_most(request, room.slots),
         free=() if node.hindrances else room.free,
         evictable=bool(first) and is_evictable(request, state, first),
+        slots=0 if first else node_ports.at_most(request, room.slots),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
     Pod,
     PodAffinityTerm,
@@ -22,6 +22,7 @@ from gpuspawner.capacity.model import (
     packed_matcher,
     with_label_keys,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.repelling import ANYWHERE
 from gpuspawner.fit.nearness import Near
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons, unknown

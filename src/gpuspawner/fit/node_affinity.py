@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import Node, NodeSelectorTerm, PodRequest, Requirement
 from gpuspawner.capacity.model.selecting import holds
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _NAME_FIELD = "metadata.name"

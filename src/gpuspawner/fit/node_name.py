@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _REASONS = (Reason("node(s) didn't match the requested node name", Hindrance.NOT_FOR_POD),)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import ALL_ADDRESSES, HostPort, PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _TAKEN = (Reason("node(s) didn't have free ports for the requested pod ports", Hindrance.FULL),)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
     MIGRATED_TO,
     CSINode,
@@ -19,6 +19,7 @@ from gpuspawner.capacity.model import (
     PodRequest,
     VolumeAttachment,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import ClusterObjects, Key
 from gpuspawner.fit.claims import LastOf, mounted, uncertain
 from gpuspawner.fit.reasons import NO_REASONS, Blocked, Hindrance, Reason, Reasons, unknown

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
     LabelSelector,
     PodRequest,
@@ -17,6 +17,7 @@ from gpuspawner.capacity.model import (
     packed_matcher,
     with_label_keys,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit import node_affinity, taints
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 from gpuspawner.fit.supposing import Supposing

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable
 from itertools import pairwise
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Pod, PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.examining import beside_promised, is_certain, refusals
 from gpuspawner.fit.surveying import Survey
 

@@ -30,7 +30,7 @@ def refusal(request: PodRequest, snapshot: Snapshot) -> str:
     Quotas that are not known refuse nothing here.
     """
     charge = request.charge
-    if charge is None:
+    if charge is None or not snapshot.objects.quotas:
         return ""
     quotas = _quotas_on(request, charge, snapshot)
     objections = (said(charge, quota) for said in (_objection, _excess) for quota in quotas)
@@ -40,7 +40,7 @@ def refusal(request: PodRequest, snapshot: Snapshot) -> str:
 def slots(request: PodRequest, snapshot: Snapshot) -> int | None:
     """How many such pods the quotas let in one after another; None if no quota counts them."""
     charge = request.charge
-    if charge is None:
+    if charge is None or not snapshot.objects.quotas:
         return None
     left = [
         max(0, (parse_quantity(hard) - parse_quantity(quota.used.get(name, "0"))) // asked)

@@ -16,6 +16,9 @@ class Hindrance(Enum):
     TAKEN = "devices that others hold, which eviction would not free"
     UNKNOWN = "nothing, perhaps: it cannot be told"
 
+    # Members are equal by identity; Enum's own hash is written in Python, and asked for often.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

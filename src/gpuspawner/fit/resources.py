@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import Node, PodRequest, Resources
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.delegation import is_delegated
 from gpuspawner.fit.reasons import Hindrance, Reason, Reasons
 from gpuspawner.fit.transitions import passing_transition
@@ -13,7 +13,7 @@ from gpuspawner.fit.transitions import passing_transition
 _PODS = "pods"
 
 
-class Room(NamedTuple):
+class Room(msgspec.Struct, frozen=True, gc=False):
     """What a node has left for a pod.
 
     Attributes:
@@ -43,22 +43,22 @@ def room(request: PodRequest, state: NodeState) -> Room:
     reasons: list[Reason] = []
     free: list[tuple[str, int]] = []
     places = allocatable.get(_PODS, 0)
-    slots = places - state.pod_count
-    if slots < 1:
+    slots = [places - state.pod_count]
+    if slots[0] < 1:
         hindrance = Hindrance.FULL if places else Hindrance.CLOSED
         reasons.append(Reason("Too many pods", hindrance, _PODS, 1, places))
     for resource, asked in request.requests.items():
-        if asked <= 0 or is_delegated(request, resource, state.node):
+        if asked <= 0 or (request.delegable and is_delegated(request, resource, state.node)):
             continue
         offered = allocatable.get(resource, 0)
         left = offered - requested.get(resource, 0)
         if left < asked:
             hindrance = _hindrance(resource, asked, state.node)
             reasons.append(Reason(f"Insufficient {resource}", hindrance, resource, asked, offered))
-        slots = min(slots, left // asked)
+        slots.append(left // asked)
         if "/" in resource:
             free.append((resource, max(0, left)))
-    return Room(tuple(reasons), max(0, slots), tuple(free))
+    return Room(tuple(reasons), max(0, min(slots)), tuple(free))
 
 
 def slots_if_empty(request: PodRequest, node: Node) -> int:

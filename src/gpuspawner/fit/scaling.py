@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from gpuspawner.capacity.index import NodeState, Snapshot, summed
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, PodRequest
+from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit.examining import examine
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.surveying import Survey

@@ -6,14 +6,18 @@ only the nodes that changed are counted anew.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from gpuspawner.capacity.index import NodeState, Snapshot
-from gpuspawner.capacity.model import PodRequest
+import msgspec
+
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.model import Node, PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import ClusterObjects
+from gpuspawner.capacity.repelling import Repelling
 from gpuspawner.fit.delegation import with_delegable
 from gpuspawner.fit.examining import Finding, NodeFinding, examine, examine_node
 from gpuspawner.fit.reasons import Hindrance
@@ -40,33 +44,14 @@ class StandingVerdicts:
 
     def steps(self, request: PodRequest, snapshot: Snapshot, nodes: int) -> Iterator[None]:
         """Do what is left to do for `verdict`, and pause after each `nodes` nodes."""
-        known = self._of(request)
-        if known.generation == snapshot.generation:
-            return
-        standing = known.standing.towards(snapshot)
-        while not standing.settle(snapshot, nodes):
-            yield
-            standing = standing.towards(snapshot)
-        own = with_delegable(request, snapshot)
-        survey, tally = Survey(own, snapshot), standing.tally
-        if survey:
-            # Others may take the sums further during any pause from here on.
-            tally = tally.copy()
-            # Some checks have looked at every pod to be prepared.
-            yield
-        basis = _basis(snapshot, tally, survey)
-        if basis is None or known.verdict is None or not basis.is_that_of(known.basis):
-            known.verdict = yield from concluding(own, snapshot, tally, survey, nodes)
-        known.generation, known.basis = snapshot.generation, basis
+        return self._of(request).steps(snapshot, nodes)
 
     def verdict(self, request: PodRequest, snapshot: Snapshot) -> Verdict:
         """The verdict of `gpuspawner.fit.judge`."""
-        known = self._known.get(id(request))
-        if known is None or known.generation != snapshot.generation or known.verdict is None:
-            deque(self.steps(request, snapshot, len(snapshot.nodes) + 1), maxlen=0)
-            known = self._of(request)
-        else:
-            self._known.move_to_end(id(request))
+        known = self._of(request)
+        if known.generation != snapshot.generation:
+            for _ in known.steps(snapshot, len(snapshot.nodes) + 1):
+                """Without a pause."""
         if known.verdict is None:
             return judge(request, snapshot)
         return known.verdict
@@ -88,28 +73,30 @@ class StandingVerdicts:
         return standing
 
 
-@dataclass(frozen=True, slots=True)
-class _Basis:
-    """What a verdict follows from if no check looks at other nodes, and nobody can be evicted."""
+class _Basis(msgspec.Struct, frozen=True):
+    """All that a verdict follows from if no check looks at the cluster, and nobody can be evicted.
+
+    Told by identity: to compare what is in them would take longer than a verdict.
+    """
 
     tally: Tally
     changes: int
     objects: ClusterObjects
+    repelling: Repelling
 
-    def is_that_of(self, other: _Basis | None) -> bool:
-        """Told by identity: to compare what is in them would take longer than a verdict."""
+    def is_still(self, tally: Tally, snapshot: Snapshot) -> bool:
         return (
-            other is not None
-            and self.changes == other.changes
-            and self.tally is other.tally
-            and self.objects is other.objects
+            self.changes == tally.changes
+            and self.tally is tally
+            and self.objects is snapshot.objects
+            and self.repelling is snapshot.repelling
         )
 
 
 def _basis(snapshot: Snapshot, tally: Tally, survey: Survey) -> _Basis | None:
-    if survey or survey.blocked or tally.evictable:
+    if survey.is_needed or tally.evictable:
         return None
-    return _Basis(tally, tally.changes, snapshot.objects)
+    return _Basis(tally, tally.changes, snapshot.objects, snapshot.repelling)
 
 
 @dataclass(slots=True)
@@ -127,6 +114,47 @@ class _Known:
     verdict: Verdict | None = None
     basis: _Basis | None = None
 
+    def steps(self, snapshot: Snapshot, nodes: int) -> Iterator[None]:
+        """Bring the verdict to `snapshot`, and pause after each `nodes` nodes."""
+        if self.generation == snapshot.generation:
+            return
+        standing = self.standing.towards(snapshot)
+        while not standing.settle(snapshot, nodes):
+            yield
+            standing = standing.towards(snapshot)
+        tally = standing.tally
+        if self.basis is not None and self.basis.is_still(tally, snapshot):
+            self.generation = snapshot.generation
+            return
+        request = with_delegable(self.request, snapshot)
+        survey = Survey(request, snapshot)
+        basis = _basis(snapshot, tally, survey)
+        if survey:
+            # Others may take the sums further during any pause from here on.
+            tally = tally.copy()
+            # Some checks have looked at every pod to be prepared.
+            yield
+        self.verdict = yield from concluding(request, snapshot, tally, survey, nodes)
+        self.generation, self.basis = snapshot.generation, basis
+
+
+class _Counted(msgspec.Struct, frozen=True, gc=False):
+    """A node, as it was counted last.
+
+    Attributes:
+        state: None if the node is not for the pod, which it stays whatever runs on it.
+        alone: what holds of it whatever runs on it.
+        finding: what it was counted by.
+    """
+
+    node: Node
+    state: NodeState | None
+    alone: NodeFinding
+    finding: Finding
+
+    def is_of(self, state: NodeState) -> bool:
+        return self.node is state.node and (self.state is None or self.state is state)
+
 
 class _Standing:
     """The sums for one kind of pod, by the generations of snapshots.
@@ -137,7 +165,9 @@ class _Standing:
     def __init__(self, request: PodRequest) -> None:
         self._request = request
         self.tally = Tally()
-        self._counted: dict[str, tuple[NodeState, NodeFinding, Finding]] = {}
+        self._counted: dict[str, _Counted] = {}
+        # What may be delegated was found out by these.
+        self._objects: ClusterObjects | None = None
         self._settled: int | None = None
         self._target: int | None = None
         self._pending: list[str] = []
@@ -168,6 +198,9 @@ class _Standing:
 
     def _delegate(self, snapshot: Snapshot) -> None:
         """Start over if device classes have changed what may be delegated to DRA."""
+        if snapshot.objects is self._objects:
+            return
+        self._objects = snapshot.objects
         request = with_delegable(self._request, snapshot)
         if request.delegable != self._request.delegable:
             self._request, self._settled = request, None
@@ -180,39 +213,35 @@ class _Standing:
         differing = [
             name
             for name, state in snapshot.nodes.items()
-            if name not in counted or counted[name][0] is not state
+            if (known := counted.get(name)) is None or not known.is_of(state)
         ]
         differing += [name for name in counted if name not in snapshot.nodes]
         return differing
 
     def _count(self, name: str, snapshot: Snapshot) -> None:
         before, state = self._counted.get(name), snapshot.nodes.get(name)
-        if before is None or state is None or before[0].node is not state.node:
+        if before is None or state is None or before.node is not state.node:
             self._count_anew(name, state)
-            return
-        _, node, known = before
-        finding = known
-        # Whatever runs on it, one that is not for the pod will not be.
-        if Hindrance.NOT_FOR_POD not in node.hindrances:
-            finding = examine(self._request, state, node)
-            if finding == known:
-                finding = known
+        elif before.state is not None:
+            finding = examine(self._request, state, before.alone)
+            if finding == before.finding:
+                finding = before.finding
             else:
-                self.tally.drop(name, known)
-                self.tally.put(name, finding)
-        self._counted[name] = (state, node, finding)
+                self.tally.exchange(name, before.finding, finding)
+            self._counted[name] = _Counted(state.node, state, before.alone, finding)
 
     def _count_anew(self, name: str, state: NodeState | None) -> None:
         before = self._counted.pop(name, None)
         if before is not None:
-            self.tally.drop(name, before[2])
+            self.tally.drop(name, before.finding)
         self.tally.largest = None
         if state is None:
             return
-        node = examine_node(self._request, state)
-        finding = examine(self._request, state, node)
+        alone = examine_node(self._request, state)
+        finding = examine(self._request, state, alone)
         self.tally.put(name, finding)
-        self._counted[name] = (state, node, finding)
+        is_for_pod = Hindrance.NOT_FOR_POD not in alone.hindrances
+        self._counted[name] = _Counted(state.node, state if is_for_pod else None, alone, finding)
 
 
 def _local_key(request: PodRequest) -> Hashable:

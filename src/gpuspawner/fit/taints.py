@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import PodRequest, Taint, Toleration
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 
 _REPELLING = frozenset({"NoSchedule", "NoExecute"})

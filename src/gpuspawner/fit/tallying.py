@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from gpuspawner.capacity.parted import PartedMapping
 from gpuspawner.fit.examining import Finding
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.transitions import Note
@@ -40,16 +40,16 @@ class Tally:
     """
 
     total: int = 0
-    slots: dict[str, int] = field(default_factory=dict)
+    slots: PartedMapping[int] = field(default_factory=PartedMapping)
     room: int = 0
     slots_if_empty: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
     eligible: set[str] = field(default_factory=set)
     lasting: int = 0
     closed: int = 0
-    short: Counter[frozenset[str]] = field(default_factory=Counter)
-    free: Counter[tuple[str, int]] = field(default_factory=Counter)
-    notes: Counter[Note] = field(default_factory=Counter)
+    short: dict[frozenset[str], int] = field(default_factory=dict)
+    free: dict[tuple[str, int], int] = field(default_factory=dict)
+    notes: dict[Note, int] = field(default_factory=dict)
     evictable: set[str] = field(default_factory=set)
     largest: Mapping[str, int] | None = None
     changes: int = 0
@@ -70,9 +70,25 @@ class Tally:
         """Count a node no longer; `finding` is what it was counted by."""
         self._count(finding, -1)
         self.changes += 1
-        self.room -= self.slots.pop(name, 0)
+        if not finding.first:
+            del self.slots[name]
+            self.room -= finding.slots
         self.eligible.discard(name)
         self.evictable.discard(name)
+
+    def exchange(self, name: str, before: Finding, finding: Finding) -> None:
+        """Count a node anew on which pods came or went; `before` is what it was counted by."""
+        if before.first or finding.first:
+            self.drop(name, before)
+            self.put(name, finding)
+            return
+        # It took the pod and still does: all that may differ is for how many there is room.
+        self.changes += 1
+        self.slots[name] = finding.slots
+        self.room += finding.slots - before.slots
+        if finding.free != before.free:
+            self._count_free(before, -1)
+            self._count_free(finding, +1)
 
     def copy(self) -> Tally:
         """The sums as they are now."""
@@ -92,14 +108,17 @@ class Tally:
                 _add(self.short, finding.short, sign)
         for note in finding.notes:
             _add(self.notes, note, sign)
+        self._count_free(finding, sign)
+
+    def _count_free(self, finding: Finding, sign: int) -> None:
         for block in finding.free:
             if block[1]:
                 _add(self.free, block, sign)
 
 
-def _add(counter: Counter[_K], key: _K, sign: int) -> None:
-    number = counter.get(key, 0) + sign
+def _add(counts: dict[_K, int], key: _K, sign: int) -> None:
+    number = counts.get(key, 0) + sign
     if number:
-        counter[key] = number
+        counts[key] = number
     else:
-        del counter[key]
+        del counts[key]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gpuspawner.capacity.index import NodeState
 from gpuspawner.capacity.model import PodRequest, Taint
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import NO_REASONS, Hindrance, Reason, Reasons
 from gpuspawner.fit.taints import is_tolerated
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
     Node,
     PersistentVolume,
@@ -23,6 +23,7 @@ from gpuspawner.capacity.model import (
     Requirement,
     StorageClass,
 )
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import ClusterObjects
 from gpuspawner.fit.claims import Mounted, mounted, uncertain
 from gpuspawner.fit.reasons import NO_REASONS, Blocked, Hindrance, Reason, Reasons, unknown

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import READ_WRITE_ONCE_POD, PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.capacity.objects import Key
 from gpuspawner.fit.claims import Mounted, mounted, uncertain
 from gpuspawner.fit.reasons import NO_REASONS, Blocked, Hindrance, Reason, Reasons
@@ -62,7 +63,9 @@ def prepare(
 
 def at_most(request: PodRequest, snapshot: Snapshot, slots: int) -> int:
     """How many of `slots` are left: a pod with such a claim stands in its own copies' way."""
-    claims = mounted(request, snapshot.objects) if request.claims else ()
+    if not request.claims:
+        return slots
+    claims = mounted(request, snapshot.objects)
     return min(slots, 1) if isinstance(claims, tuple) and _exclusive(claims) else slots
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PersistentVolume, PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.claims import mounted, uncertain
 from gpuspawner.fit.reasons import NO_REASONS, Blocked, Hindrance, Reason, Reasons
 

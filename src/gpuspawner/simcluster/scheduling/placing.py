@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from enum import Enum
 from fractions import Fraction
 
-from gpuspawner.capacity.index import NodeState, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PodRequest
+from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.simcluster.nodes.devices import is_device
 
 
