@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gpuspawner.catalog.access import AccessRule, matches
 from gpuspawner.catalog.amounts import Amounts
+from gpuspawner.catalog.durations import duration_seconds
 from gpuspawner.catalog.loading import load_catalog, read_catalog
 from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
 from gpuspawner.catalog.placement import (
@@ -50,6 +51,7 @@ __all__ = [
     "Sharing",
     "Toleration",
     "Volume",
+    "duration_seconds",
     "json_schema",
     "load_catalog",
     "matches",

@@ -30,6 +30,7 @@ def catalog_faults(catalog: Catalog, known_traits: Collection[str] | None) -> It
         yield from _name_faults(catalog, profile, base)
         yield from _device_faults(catalog, profile, base)
         yield from _mount_faults(catalog, profile, base)
+        yield from _fallback_faults(catalog, profile, base)
         accelerator = catalog.accelerators.get(profile.accelerator or "")
         for fault in override_faults(profile, accelerator, known_traits):
             yield fault.beneath((*base, "kubespawner_override"))
@@ -80,6 +81,18 @@ def _name_faults(catalog: Catalog, profile: Profile, base: Path) -> Iterator[Fin
             hint = did_you_mean(volume, catalog.volumes) or "the catalog names none"
             unless = ("volumes", volume)
             yield Finding((*base, "volumes", index), f"no volume {shown(volume)}", hint, (unless,))
+
+
+def _fallback_faults(catalog: Catalog, profile: Profile, base: Path) -> Iterator[Finding]:
+    slugs = [other.slug for other in catalog.profiles]
+    for index, slug in enumerate(profile.fallbacks):
+        here = (*base, "fallbacks", index)
+        if slug == profile.slug:
+            yield Finding(here, f"{shown(slug)} is this profile", "name another")
+        elif slug not in slugs:
+            yield Finding(here, f"no profile {shown(slug)}", did_you_mean(slug, slugs), (_SLUGS,))
+        elif slug in profile.fallbacks[:index]:
+            yield Finding(here, f"the profile {shown(slug)} is listed twice")
 
 
 def _device_faults(catalog: Catalog, profile: Profile, base: Path) -> Iterator[Finding]:

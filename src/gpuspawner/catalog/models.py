@@ -19,6 +19,7 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.catalog.amounts import Amounts, Bytes, CpuAmounts, MemoryAmounts
 from gpuspawner.catalog.base import Model
 from gpuspawner.catalog.checking import catalog_faults, repeated_slugs
+from gpuspawner.catalog.durations import Duration
 from gpuspawner.catalog.node_pools import NodePool
 from gpuspawner.catalog.placement import NodeSelectorTerm, Toleration
 from gpuspawner.catalog.problems import Finding, shown, sound
@@ -146,6 +147,12 @@ class Profile(Model):
 
     volumes: tuple[str, ...] = ()
     """Names of volumes of this catalog."""
+
+    fallbacks: tuple[str, ...] = ()
+    """Slugs of profiles to propose, in this order, when this one cannot be started."""
+
+    session_limit: Duration | None = None
+    """How long a server runs at most (the pod's activeDeadlineSeconds); 90m, 8h or 1d 12h."""
 
     env: Environment = Field(default_factory=dict)
     """Environment variables; KubeSpawner expands {username} and its other names."""

@@ -132,9 +132,13 @@ def _owned(profile: Profile, accelerator: Accelerator | None) -> Iterator[tuple[
                 yield (f"{trait}_{bound}",), f"{field}.{bound}"
     for name in profile.env:
         yield ("environment", name), f"env.{name}"
-    if accelerator is None:
-        return
-    owner = f"accelerators.{profile.accelerator}"
+    if profile.session_limit is not None:
+        yield ("extra_pod_config", "activeDeadlineSeconds"), "session_limit"
+    if accelerator is not None:
+        yield from _owned_by(accelerator, f"accelerators.{profile.accelerator}")
+
+
+def _owned_by(accelerator: Accelerator, owner: str) -> Iterator[tuple[Path, str]]:
     yield ("extra_resource_limits", accelerator.resource), owner
     yield ("extra_resource_guarantees", accelerator.resource), owner
     for label in accelerator.node_selector:

@@ -7,11 +7,13 @@ from posixpath import normpath
 from typing import Any
 
 from gpuspawner.capacity.model import NodeSelectorTerm, PodRequest, read_request, read_toleration
-from gpuspawner.catalog import Accelerator, Catalog, Profile
+from gpuspawner.catalog import Accelerator, Catalog, Profile, duration_seconds
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.pod.devices import DEVICE_SETTINGS, is_device
 from gpuspawner.pod.manifest import pod_manifest
 from gpuspawner.pod.merging import camel_keys, items_of
+
+DEADLINE = "activeDeadlineSeconds"
 
 
 class ConflictError(GPUSpawnerError):
@@ -51,6 +53,17 @@ def check_devices(profile: Profile, catalog: Catalog, request: PodRequest) -> No
             f"the pod would ask for {_listed(asked)}, the profile for {_listed(wanted)}; look for "
             "resources in extra_container_config, init_containers and extra_containers of the "
             "hub's configuration"
+        )
+
+
+def check_deadline(profile: Profile, manifest: Mapping[str, Any]) -> None:
+    """The pod ends when the profile says."""
+    if profile.session_limit is None:
+        return
+    if manifest["spec"].get(DEADLINE) != duration_seconds(profile.session_limit):
+        raise ConflictError(
+            "the session_limit does not reach the pod; look for activeDeadlineSeconds in "
+            "extra_pod_config of the hub's configuration and in the profile's kubespawner_override"
         )
 
 

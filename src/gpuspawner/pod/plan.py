@@ -8,8 +8,14 @@ from itertools import product
 from typing import Any
 
 from gpuspawner.capacity.model import PodRequest, read_new_claim, read_request
-from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile
-from gpuspawner.pod.conflicts import check_devices, check_mounts, check_placement
+from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile, duration_seconds
+from gpuspawner.pod.conflicts import (
+    DEADLINE,
+    check_deadline,
+    check_devices,
+    check_mounts,
+    check_placement,
+)
 from gpuspawner.pod.devices import DEVICE_SETTINGS, is_device
 from gpuspawner.pod.manifest import ADMISSION_NAMES, Expand, admission_key, pod_manifest
 from gpuspawner.pod.merging import (
@@ -130,6 +136,7 @@ def plan(
     manifest = pod_manifest(with_bytes(settings), expand)
     request = _with_claims(read_request(manifest), settings, profile.kubespawner_override)
     check_devices(profile, catalog, request)
+    check_deadline(profile, manifest)
     if profile.accelerator:
         check_placement(catalog.accelerators[profile.accelerator], manifest, request)
     return PodPlan(
@@ -170,6 +177,11 @@ def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any
         accelerator = catalog.accelerators[profile.accelerator]
         _place(settings, accelerator)
         settings["extra_resource_limits"][accelerator.resource] = str(profile.count)
+    if profile.session_limit:
+        settings["extra_pod_config"] = {
+            **(settings.get("extra_pod_config") or {}),
+            DEADLINE: duration_seconds(profile.session_limit),
+        }
     for name in profile.volumes:
         volume, mount = volume_and_mount(name, catalog.volumes[name])
         settings["volumes"] = with_item(settings.get("volumes"), volume["name"], volume)
