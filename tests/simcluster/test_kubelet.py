@@ -18,9 +18,13 @@ import pytest
 
 from gpuspawner.simcluster.apimachinery.objects import Object
 from gpuspawner.simcluster.apimachinery.resources import CONFIGMAPS, EVENTS, PODS, SECRETS
-from gpuspawner.simcluster.nodes import containers, shim
+from gpuspawner.simcluster.nodes import containers, pod_worker, shim
 from gpuspawner.simcluster.nodes.addresses import AddressError, LoopbackAddresses, PodSubnet
-from gpuspawner.simcluster.nodes.containers import ContainerConfigError, Placement
+from gpuspawner.simcluster.nodes.containers import (
+    ContainerConfigError,
+    MissingObjectError,
+    Placement,
+)
 from gpuspawner.simcluster.nodes.devices import DeviceError, DeviceManager
 from gpuspawner.simcluster.nodes.kubelet import Kubelets
 from gpuspawner.simcluster.nodes.node_agent import NodeAgent, PodLogs
@@ -459,6 +463,11 @@ class TestSimulatedFailures:
         node.create(a_pod("sleep", "1000", annotations={"simcluster/fail": "image"}))
         await node.until(lambda: node.waiting_for() == "ImagePullBackOff")
         assert node.status()["phase"] == "Pending"
+        message = node.container()["state"]["waiting"]["message"]
+        assert message.startswith(
+            'Back-off pulling image "example.org/nowhere:1": ErrImagePull: rpc error'
+        )
+        assert message.endswith(": example.org/nowhere:1: not found")
         assert "Failed" in node.said()
         node.store.delete(PODS, "default", "p")
         await node.gone()
@@ -467,12 +476,81 @@ class TestSimulatedFailures:
         node.create(a_pod("sleep", "1000", annotations={"simcluster/fail": "admission"}))
         await node.phase("Failed")
         assert node.status()["reason"] == "UnexpectedAdmissionError"
+        assert node.status()["message"].startswith("Pod was rejected: Allocate failed due to ")
         assert node.said() == ["UnexpectedAdmissionError"]
 
     async def test_a_container_that_exits(self, node: Node) -> None:
         node.create(a_pod("sleep", "1000", annotations={"simcluster/fail": "exit"}))
         await node.phase("Failed")
         assert node.container()["state"]["terminated"]["exitCode"] == 1
+
+    async def test_a_container_that_ends_again_and_again(self, node: Node) -> None:
+        node.create(a_pod("sleep", "1000", annotations={"simcluster/fail": "crash-loop"}))
+        await node.until(lambda: node.waiting_for() == "CrashLoopBackOff")
+        container = node.container()
+        assert node.status()["phase"] == "Running"
+        assert (container["restartCount"], container["ready"]) == (1, False)
+        assert container["lastState"]["terminated"]["exitCode"] == 1
+        node.store.delete(PODS, "default", "p")
+        await node.gone()
+
+
+class TestWhatAPodRefersTo:
+    """Secrets and ConfigMaps; a kubelet waits for them."""
+
+    async def test_an_environment_waits_for_a_secret(
+        self, node: Node, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pod_worker, "RESYNC_SECONDS", 0.05)
+        source = {"secretKeyRef": {"name": "s", "key": "k"}}
+        node.create(a_pod("sleep", "1000", env=[{"name": "X", "valueFrom": source}]))
+        await node.until(lambda: node.waiting_for() == "CreateContainerConfigError")
+        assert node.container()["state"]["waiting"]["message"] == 'secret "s" not found'
+        node.store.create(SECRETS, "default", {"metadata": {"name": "s"}, "data": {"k": "eA=="}})
+        await node.phase("Running")
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            pytest.param({"configMap": {"name": "c"}}, 'configmap "c" not found', id="configmap"),
+            pytest.param({"secret": {"secretName": "c"}}, 'secret "c" not found', id="secret"),
+        ],
+    )
+    async def test_a_volume_waits_for_its_content(
+        self, node: Node, source: Object, words: str
+    ) -> None:
+        pod = a_pod()
+        pod["spec"]["volumes"] = [{"name": "v", **source}]
+        node.create(pod)
+        await node.until(lambda: "FailedMount" in node.said())
+        (event,) = node.store.list(EVENTS, "default")[0]
+        assert event["message"] == f'MountVolume.SetUp failed for volume "v" : {words}'
+        assert node.waiting_for() == "ContainerCreating"
+        assert self.has_sandbox(node) == "False"
+        resource = SECRETS if "secret" in source else CONFIGMAPS
+        node.store.create(resource, "default", {"metadata": {"name": "c"}})
+        await node.phase("Running")
+        assert self.has_sandbox(node) == "True"
+
+    @staticmethod
+    def has_sandbox(node: Node) -> str:
+        conditions = {each["type"]: each["status"] for each in node.status()["conditions"]}
+        return str(conditions["PodReadyToStartContainers"])
+
+    async def test_a_volume_does_not_wait_for_what_is_optional(self, node: Node) -> None:
+        pod = a_pod()
+        pod["spec"]["volumes"] = [{"name": "v", "configMap": {"name": "c", "optional": True}}]
+        node.create(pod)
+        await node.phase("Running")
+        assert "FailedMount" not in node.said()
+
+    async def test_a_pod_that_waits_can_be_deleted(self, node: Node) -> None:
+        pod = a_pod()
+        pod["spec"]["volumes"] = [{"name": "v", "configMap": {"name": "c"}}]
+        node.create(pod)
+        await node.until(lambda: "FailedMount" in node.said())
+        node.store.delete(PODS, "default", "p")
+        await node.gone()
 
 
 class TestSimulatedPods:
@@ -602,8 +680,10 @@ class TestEnvironment:
 
     @staticmethod
     def look_up(kind: str, name: str, key: str) -> str | None:
-        known = {("secretKeyRef", "s", "k"): "hidden", ("configMapKeyRef", "c", "k"): "plain"}
-        return known.get((kind, name, key))
+        known = {("secret", "s"): {"k": "hidden"}, ("configmap", "c"): {"k": "plain"}}
+        if (kind, name) not in known:
+            raise MissingObjectError(kind, name)
+        return known[kind, name].get(key)
 
     @pytest.mark.parametrize(
         ("source", "value"),
@@ -624,12 +704,27 @@ class TestEnvironment:
     def test_values_from_elsewhere(self, source: Mapping[str, Any], value: str) -> None:
         assert self.environment({"name": "X", "valueFrom": source})["X"] == value
 
-    def test_what_is_not_there_is_an_error_unless_it_is_optional(self) -> None:
-        reference = {"name": "none", "key": "k"}
-        with pytest.raises(ContainerConfigError, match="couldn't find key k in secret lab/none"):
-            self.environment({"name": "X", "valueFrom": {"secretKeyRef": reference}})
+    @pytest.mark.parametrize(
+        ("kind", "name", "words"),
+        [
+            pytest.param("secretKeyRef", "none", 'secret "none" not found', id="no secret"),
+            pytest.param(
+                "secretKeyRef", "s", "couldn't find key x in Secret lab/s", id="a secret without it"
+            ),
+            pytest.param("configMapKeyRef", "none", 'configmap "none" not found', id="no map"),
+            pytest.param(
+                "configMapKeyRef", "c", "couldn't find key x in ConfigMap lab/c", id="a map without"
+            ),
+        ],
+    )
+    def test_what_is_not_there_is_an_error_unless_it_is_optional(
+        self, kind: str, name: str, words: str
+    ) -> None:
+        reference = {"name": name, "key": "x"}
+        with pytest.raises(ContainerConfigError, match=words):
+            self.environment({"name": "X", "valueFrom": {kind: reference}})
         optional = reference | {"optional": True}
-        assert "X" not in self.environment({"name": "X", "valueFrom": {"secretKeyRef": optional}})
+        assert "X" not in self.environment({"name": "X", "valueFrom": {kind: optional}})
 
     @pytest.mark.parametrize(
         ("text", "value"),

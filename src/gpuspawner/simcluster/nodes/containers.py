@@ -15,7 +15,7 @@ from gpuspawner.simcluster.apimachinery.objects import Object
 SIMULATED = "simcluster/simulated"
 """A label or annotation: the pod is only marked as running, no process is started."""
 FAIL = "simcluster/fail"
-"""An annotation that makes a pod fail: ``image``, ``admission`` or ``exit``."""
+"""An annotation that makes a pod fail: ``image``, ``admission``, ``exit`` or ``crash-loop``."""
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - what is replaced, never bound
@@ -27,11 +27,21 @@ _REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 _KEYED_FIELD = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 KeyLookup = Callable[[str, str, str], str | None]
-"""The value of a key: (``secretKeyRef`` or ``configMapKeyRef``, object's name, key)."""
+"""The value of a key, None if there is no such key: (``secret`` or ``configmap``, name, key).
+
+It raises a MissingObjectError if there is no such object.
+"""
 
 
 class ContainerConfigError(GPUSpawnerError):
     """A container's environment refers to something that is not there."""
+
+
+class MissingObjectError(ContainerConfigError):
+    """A Secret or ConfigMap is not there."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f'{kind} "{name}" not found')
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +163,18 @@ def _referred(
     """A value from elsewhere; None for an optional one that is not there."""
     if "fieldRef" in source:
         return _field(pod, placement, source["fieldRef"]["fieldPath"])
-    for kind, noun in (("secretKeyRef", "secret"), ("configMapKeyRef", "configmap")):
-        if kind in source:
-            reference = source[kind]
-            value = lookup(kind, reference["name"], reference["key"])
+    for source_kind, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+        if source_kind in source:
+            reference = source[source_kind]
+            try:
+                value = lookup(kind.lower(), reference["name"], reference["key"])
+            except MissingObjectError:
+                if not reference.get("optional"):
+                    raise
+                return None
             if value is None and not reference.get("optional"):
                 raise ContainerConfigError(
-                    f"couldn't find key {reference['key']} in {noun} "
+                    f"couldn't find key {reference['key']} in {kind} "
                     f"{pod['metadata']['namespace']}/{reference['name']}"
                 )
             return value

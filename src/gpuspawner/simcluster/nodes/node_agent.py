@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,20 +110,26 @@ class NodeAgent:
 
     def key_lookup(self, pod: Object) -> KeyLookup:
         """How a pod's environment finds keys of Secrets and ConfigMaps in its namespace."""
-        namespace = pod["metadata"]["namespace"]
 
         def look_up(kind: str, name: str, key: str) -> str | None:
-            resource = SECRETS if kind == "secretKeyRef" else CONFIGMAPS
-            try:
-                data = self.store.get(resource, namespace, name).get("data") or {}
-            except ApiError as error:
-                if error.code == NOT_FOUND:
-                    return None
-                raise
-            value = data.get(key)
-            return _plain(value) if resource is SECRETS and value is not None else value
+            value = self.data_of(pod, kind, name).get(key)
+            return _plain(value) if kind == "secret" and value is not None else value
 
         return look_up
+
+    def data_of(self, pod: Object, kind: str, name: str) -> Mapping[str, str]:
+        """The data of a ``secret`` or ``configmap`` in a pod's namespace, as the API has it.
+
+        Raises:
+            MissingObjectError: there is none.
+        """
+        resource = SECRETS if kind == "secret" else CONFIGMAPS
+        try:
+            return self.store.get(resource, pod["metadata"]["namespace"], name).get("data") or {}
+        except ApiError as error:
+            if error.code == NOT_FOUND:
+                raise containers.MissingObjectError(kind, name) from error
+            raise
 
     def say(self, pod: Object, kind: str, reason: str, message: str) -> None:
         """Write an event about a pod."""

@@ -29,6 +29,14 @@ class StatusWriter:
         waiting = {"reason": reason} | ({"message": message} if message else {})
         return self._status("Pending", {"waiting": waiting}, now=self.admitted_at)
 
+    def unmounted(self) -> Object:
+        """Pending, since its volumes cannot be mounted: it has no sandbox yet."""
+        status = self.waiting("ContainerCreating")
+        for condition in status["conditions"]:
+            if condition["type"] == "PodReadyToStartContainers":
+                condition["status"] = "False"
+        return status
+
     def running(self, now: str) -> Object:
         """All containers run, and are ready."""
         return self._status("Running", {"running": {"startedAt": now}}, now=now, ready=True)
@@ -54,7 +62,20 @@ class StatusWriter:
 
     def rejected(self, reason: str, message: str, now: str) -> Object:
         """The kubelet refused to admit the pod."""
+        message = f"Pod was rejected: {message}"
         return {"phase": "Failed", "reason": reason, "message": message, "startTime": now}
+
+    def backing_off(self, message: str, exit_code: int, started_at: str, now: str) -> Object:
+        """The main container ended twice in a row, and is not yet started again."""
+        ended = self.finished(exit_code, started_at, now)
+        status = self._status(
+            "Running", {"waiting": {"reason": "CrashLoopBackOff", "message": message}}, now=now
+        )
+        for container, before in zip(
+            status["containerStatuses"], ended["containerStatuses"], strict=True
+        ):
+            container |= {"restartCount": 1, "lastState": before["state"]}
+        return status
 
     def _status(self, phase: str, state: Object, *, now: str, ready: bool = False) -> Object:
         ip, host_ip = self.placement.pod_ip, self.placement.host_ip

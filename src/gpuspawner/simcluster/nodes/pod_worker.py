@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gpuspawner.capacity.model import read_pod
 from gpuspawner.simcluster.apimachinery.objects import Object, timestamp, utc_now
@@ -20,10 +21,15 @@ from gpuspawner.simcluster.nodes.devices import DeviceError
 from gpuspawner.simcluster.nodes.node_agent import NodeAgent
 from gpuspawner.simcluster.nodes.pod_status import StatusWriter
 from gpuspawner.simcluster.nodes.processes import Command, PodProcess
+from gpuspawner.simcluster.nodes.volumes import mount_failures
 from gpuspawner.simcluster.recorder import NORMAL, WARNING
 
 START_ERROR_CODE = 128
 """The exit code a kubelet reports of a command that could not be started."""
+RESYNC_SECONDS = 1.0
+"""After which a container that could not be configured is tried again; a kubelet takes ten."""
+FIRST_MOUNT_RETRY_SECONDS = 0.5
+LAST_MOUNT_RETRY_SECONDS = 122.0
 _NO_SUCH_POD = (404, 409)  # gone; or another pod has its name
 
 
@@ -38,10 +44,10 @@ class _Started:
 class PodWorker:
     """Runs one pod.
 
-    It follows a kubelet's sequence: admission, image pull, start, running, and after a deletion
-    SIGTERM, the grace period and SIGKILL. A container that ends is not started again, whatever the
-    pod's ``restartPolicy``; init containers are not run, and of several containers only the main
-    one is.
+    It follows a kubelet's sequence: admission, volumes, image pull, start, running, and after a
+    deletion SIGTERM, the grace period and SIGKILL. A container that ends is not started again,
+    whatever the pod's ``restartPolicy``; init containers are not run, and of several containers
+    only the main one is.
     """
 
     def __init__(self, agent: NodeAgent, pod: Object) -> None:
@@ -87,13 +93,15 @@ class PodWorker:
         if not self._admit():
             return
         image = str(containers.main_container(self._pod).get("image", ""))
-        if not await self._pull(image) or self._stopping.is_set():
+        if not await self._mount() or not await self._pull(image) or self._stopping.is_set():
             return
         if containers.is_simulated(self._pod):
             self._has_started(None)
         elif self._fails("exit"):
             self._has_started(None)
             self._has_ended(1)
+        elif self._fails("crash-loop"):
+            self._crash()
         else:
             await self._start()
 
@@ -121,6 +129,20 @@ class PodWorker:
     def _fails(self, how: str) -> bool:
         return containers.metadata_value(self._pod, containers.FAIL) == how
 
+    async def _mount(self) -> bool:
+        """Whether the volumes are mounted now, rather than the pod deleted."""
+        delay = FIRST_MOUNT_RETRY_SECONDS
+        while failures := list(mount_failures(self._pod, partial(self._agent.data_of, self._pod))):
+            self._write(self._status.unmounted())
+            for message in failures:
+                self._say(WARNING, "FailedMount", message)
+            if await self._is_stopped_within(delay):
+                return False
+            delay = min(2 * delay, LAST_MOUNT_RETRY_SECONDS)
+        if delay > FIRST_MOUNT_RETRY_SECONDS:
+            self._write(self._status.waiting("ContainerCreating"))
+        return True
+
     async def _pull(self, image: str) -> bool:
         """Whether the image is there now; none is ever pulled."""
         if self._fails("image"):
@@ -138,7 +160,11 @@ class PodWorker:
         return True
 
     def _fail_pull(self, image: str) -> None:
-        message = f'failed to pull and unpack image "{image}": not found'
+        # As containerd says it of a registry that has no such manifest.
+        message = (
+            f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": '
+            f'failed to resolve reference "{image}": {image}: not found'
+        )
         self._say(NORMAL, "Pulling", f'Pulling image "{image}"')
         self._say(WARNING, "Failed", f'Failed to pull image "{image}": {message}')
         self._say(WARNING, "Failed", "Error: ErrImagePull")
@@ -149,11 +175,8 @@ class PodWorker:
         self._write(self._status.waiting("ImagePullBackOff", back_off))
 
     async def _start(self) -> None:
-        try:
-            command = self._command()
-        except ContainerConfigError as error:
-            self._write(self._status.waiting("CreateContainerConfigError", str(error)))
-            self._say(WARNING, "Failed", f"Error: {error}")
+        command = await self._configure()
+        if command is None:
             return
         try:
             if shutil.which(command.argv[0], path=command.env["PATH"]) is None:
@@ -167,6 +190,17 @@ class PodWorker:
             self._say(WARNING, "Failed", f"Error: {message}")
             return
         self._has_started(process)
+
+    async def _configure(self) -> Command | None:
+        """The command, once all that it is made of is there; None if the pod is deleted before."""
+        while True:
+            try:
+                return self._command()
+            except ContainerConfigError as error:
+                self._write(self._status.waiting("CreateContainerConfigError", str(error)))
+                self._say(WARNING, "Failed", f"Error: {error}")
+            if await self._is_stopped_within(RESYNC_SECONDS):
+                return None
 
     def _command(self) -> Command:
         pod, placement = self._pod, self._status.placement
@@ -192,6 +226,16 @@ class PodWorker:
         self._say(NORMAL, "Created", f"Created container: {name}")
         self._say(NORMAL, "Started", f"Started container {name}")
         self._write(self._status.running(self._started.at))
+
+    def _crash(self) -> None:
+        """The container ends, is started once more, and ends again."""
+        name = containers.main_container(self._pod)["name"]
+        message = f"restarting failed container={name} pod={self._name}_{self._namespace}"
+        for _ in range(2):
+            self._say(NORMAL, "Started", f"Started container {name}")
+        self._say(WARNING, "BackOff", f"Back-off {message}({self._uid})")
+        said = f"back-off 10s {message}({self._uid})"
+        self._write(self._status.backing_off(said, 1, _now(), _now()))
 
     async def _outlive(self) -> None:
         """Wait until the process ends, if there is one, or the pod is deleted."""
