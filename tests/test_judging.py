@@ -9,9 +9,12 @@ from typing import Any, cast
 import pytest
 
 from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
+from gpuspawner.capacity.freshness import Freshness
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
+from gpuspawner.fit import judge
 from gpuspawner.judging import Judge
-from gpuspawner.offers import ADMISSION, Offer, Standing, drafts_in
+from gpuspawner.offers import ADMISSION, Offer, Standing, View, drafts_in
 from gpuspawner.pod import HUB_LABELS, PodPlan, admission_decides
 from gpuspawner.pod.plan import PROFILE_LABEL
 from gpuspawner.wording import availability
@@ -31,6 +34,7 @@ class ApiServer:
         self.answer = answer
         self.known: dict[str, Admission] = {}
         self.keys: list[str] = []
+        self.view: View | None = None
 
     def known_admission(self, planned: PodPlan, _: str) -> Admission | None:
         return self.known.get(planned.settings["extra_labels"][PROFILE_LABEL])
@@ -42,6 +46,27 @@ class ApiServer:
     async def settle(self, *_: object) -> None:
         pass
 
+    def snapshot(self) -> Snapshot:
+        assert self.view is not None
+        return self.view.snapshot
+
+    def freshness(self) -> Freshness:
+        assert self.view is not None
+        return self.view.freshness
+
+    def hidden(self) -> Mapping[str, str]:
+        return {}
+
+    def assume(self, *_: object) -> None:
+        pass
+
+    def forget(self, *_: object) -> None:
+        pass
+
+    was_synced = True
+
+    verdict = staticmethod(judge)
+
 
 async def offered(
     api: ApiServer, *pods: Any, person: str = "ada", starting: bool = False, **profile: Any
@@ -52,7 +77,8 @@ async def offered(
     [draft] = (draft for draft in drafts_in(situation) if draft.profile.slug == "gpu")
     judging = Judge(cast(SharedCluster, api), "jhub", logging.getLogger("test"))
     if starting:
-        return await judging.offer(draft, situation)
+        api.view = situation.view
+        return (await judging.claim(draft, situation, "server", 0))[0]
     [offer] = await judging.offers([draft], situation)
     return offer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tornado import web
 
-from gpuspawner.refusals import SpawnRefusedError, keep_out_of_failure_count
+from gpuspawner.refusals import CODE_HEADER, SpawnRefusedError, keep_out_of_failure_count
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,13 @@ def test_a_refusal_brings_no_markup_of_its_own() -> None:
     refusal = SpawnRefusedError(422, "never-fits", "<b>big</b>")
     assert not getattr(refusal, "jupyterhub_html_message", "")
     assert not getattr(refusal, "message_html", "")
+
+
+def test_a_program_reads_the_code_in_the_words_and_in_a_header() -> None:
+    refusal = SpawnRefusedError(503, "busy", "100 % are busy").with_code()
+    assert refusal.jupyterhub_message == "100 % are busy [busy]"
+    assert refusal.get_message() == "100 % are busy [busy]"
+    assert (refusal.status_code, refusal.headers) == (503, {CODE_HEADER: "busy"})
 
 
 class NothingUnderWay:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
+from gpuspawner.capacity.assumed import NOWHERE, Assumed, as_assumed
 from gpuspawner.capacity.denials import Denial
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
-from gpuspawner.offers import Offer, Situation, View, judged
+from gpuspawner.fit import likely_node, node_by_eviction, open_nodes, room_requests
+from gpuspawner.offers import Offer, Situation, Standing, View, judged
 from gpuspawner.pod import PodPlan, admission_decides
 
 _SLICE = 0.01
@@ -38,10 +41,11 @@ class Judge:
         cluster = self._cluster
         if not cluster.was_synced and cluster.freshness().last_error is None:
             await cluster.wait_synced(first_look_timeout)
-        return View(cluster.snapshot(), cluster.freshness(), cluster.verdict, cluster.hidden())
+        return self._view()
 
     async def offers(self, drafts: Iterable[Offer], situation: Situation) -> list[Offer]:
         """What the drafts come to, in their order."""
+        await self._settle_assumed(situation.view.snapshot)
         offers, began = [], time.perf_counter()
         for draft in await self._admitted(tuple(drafts)):
             offers.append(await self._offer(draft, situation))
@@ -50,16 +54,82 @@ class Judge:
                 began = time.perf_counter()
         return offers
 
-    async def offer(self, draft: Offer, situation: Situation) -> Offer:
-        """What one draft comes to that is to be started, by a dry run of its own."""
+    async def claim(
+        self, draft: Offer, situation: Situation, pod_name: str, patience: float
+    ) -> tuple[Offer, Assumed | None]:
+        """What one draft comes to that is to be started, by a dry run of its own.
+
+        If it can be started, its room is promised to nobody else from then on, until the watch
+        shows the pod on a node, or `release` is told of it.
+
+        Args:
+            draft: what to start.
+            situation: of the person; the cluster is looked at again.
+            pod_name: of the pod that will be made.
+            patience: seconds for servers to find their node that are being started as well, if it
+                depends on where they go.
+
+        Returns:
+            The offer, and what was promised; None if it cannot be started.
+        """
         if draft.plan is not None:
             draft = replace(draft, plan=_of_one_person(draft.plan))
-        [offer] = await self.offers([draft], situation)
-        return offer
+        [draft] = await self._admitted([draft])
+        # What is left of an earlier start of this server makes way for it.
+        self._cluster.forget(self._namespace, pod_name)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        while True:
+            await self._settle_assumed(self._cluster.snapshot())
+            await self._settle(draft, self._cluster.snapshot())
+            # No pause from here on: two starts must not see the same room.
+            offer = self._judged(draft, replace(situation, view=self._view()))
+            if not offer.contenders or loop.time() >= until:
+                break
+            await self._cluster.news(until - loop.time())
+        if offer.plan is None or not offer.can_start or offer.contenders:
+            return offer, None
+        request = replace(offer.plan.request, namespace=self._namespace, name=pod_name)
+        claim = as_assumed(request, *_promised(offer, self._cluster.snapshot()))
+        self._cluster.assume(claim)
+        return offer, claim
+
+    def created(self, claim: Assumed) -> None:
+        """The pod of a claim was created."""
+        self._cluster.assume_again(claim)
+
+    def release(self, claim: Assumed, *, may_be_there: bool) -> None:
+        """Let others have the room that `claim` promised.
+
+        Args:
+            claim: of a start that is over.
+            may_be_there: its pod may still find a node; then its room stays promised until it is
+                known to be gone.
+        """
+        end = self._cluster.abandon if may_be_there else self._cluster.forget
+        end(claim.pod.namespace, claim.pod.name)
+
+    def _view(self) -> View:
+        cluster = self._cluster
+        freshness = cluster.freshness()
+        if freshness.is_live and not cluster.was_synced:
+            # Pods that were on their way before the hub was started may not be counted yet.
+            freshness = replace(freshness, state="starting", age=None)
+        return View(cluster.snapshot(), freshness, cluster.verdict, cluster.hidden())
 
     async def _offer(self, draft: Offer, situation: Situation) -> Offer:
+        await self._settle(draft, situation.view.snapshot)
+        return self._judged(draft, situation)
+
+    async def _settle(self, draft: Offer, snapshot: Snapshot) -> None:
         if draft.plan is not None and draft.denial is None:
-            await self._cluster.settle(draft.plan.request, situation.view.snapshot)
+            await self._cluster.settle(draft.plan.request, snapshot)
+
+    async def _settle_assumed(self, snapshot: Snapshot) -> None:
+        for request in room_requests(snapshot):
+            await self._cluster.settle(request, snapshot)
+
+    def _judged(self, draft: Offer, situation: Situation) -> Offer:
         offer = judged(draft, situation)
         if offer.fault:
             self._log.error("The profile %r cannot be used: %s", offer.profile.slug, offer.fault)
@@ -85,6 +155,16 @@ class Judge:
         ]
         asked = iter(await asyncio.gather(*asking))
         return [next(asked) if admission is None else admission for admission in known]
+
+
+def _promised(offer: Offer, snapshot: Snapshot) -> tuple[str, frozenset[str]]:
+    """Where the pod is expected, and the nodes of which it was promised one."""
+    verdict = offer.verdict
+    if verdict is None or offer.plan is None:
+        return "", NOWHERE
+    if offer.standing is Standing.EVICTS:
+        return node_by_eviction(offer.plan.request, snapshot), NOWHERE
+    return likely_node(verdict), open_nodes(offer.plan.request, snapshot, verdict)
 
 
 def _admitted_as(draft: Offer, planned: PodPlan, admission: Admission) -> Offer:

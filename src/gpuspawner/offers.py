@@ -18,7 +18,15 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, PodRequest, Taint
 from gpuspawner.catalog import Accelerator, Catalog, Profile
 from gpuspawner.errors import GPUSpawnerError
-from gpuspawner.fit import Growth, NodeTemplate, Verdict, growths, judge
+from gpuspawner.fit import (
+    Growth,
+    NodeTemplate,
+    Verdict,
+    fits_somewhere,
+    fits_wherever,
+    growths,
+    judge,
+)
 from gpuspawner.pod import PodPlan, Settings, plan
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.quantity import parse_amount
@@ -91,6 +99,8 @@ class Offer:
         denial: why the API server would not create the pod, if it said so.
         unadmitted: why it is not known what admission makes of the pod, where that may decide;
             for the operator. It is then never said to fit.
+        contenders: how many servers that are being started decide, by where they go, whether this
+            one fits; 0 if that is clear whatever they do.
     """
 
     profile: Profile
@@ -105,6 +115,7 @@ class Offer:
     missing: tuple[str, ...] = ()
     denial: Denial | None = None
     unadmitted: str = ""
+    contenders: int = 0
 
     @property
     def can_start(self) -> bool:
@@ -173,12 +184,16 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         verdict = msgspec.structs.replace(
             verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
         )
+    contenders = _contenders(standing, request, verdict, view)
+    if contenders:
+        standing = Standing.UNKNOWN
     return replace(
         draft,
         standing=standing,
         verdict=verdict,
         growths=grown,
         missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
+        contenders=contenders,
     )
 
 
@@ -196,6 +211,22 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
         (verdict.never and not grown, Standing.NEVER),
     )
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _contenders(standing: Standing, request: PodRequest, verdict: Verdict, view: View) -> int:
+    snapshot = view.snapshot
+    if not snapshot.assumed:
+        return 0
+    is_open = (
+        (
+            standing is Standing.FREE
+            and not fits_wherever(request, snapshot, verdict, view.verdict_on)
+        )
+        # Whoever has no place yet may be given the same room.
+        or (standing is Standing.EVICTS and any(not one.pod.node for one in snapshot.assumed))
+        or (standing is Standing.BUSY and fits_somewhere(request, snapshot, view.verdict_on))
+    )
+    return len(snapshot.assumed) if is_open else 0
 
 
 def _templates(catalog: Catalog) -> Iterator[NodeTemplate]:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from kubernetes_asyncio.client import ApiException
 from tornado import web
 
+from gpuspawner import wording
+from gpuspawner.offers import Offer, Standing
+
 try:
     from jupyterhub.spawner import SpawnException
 except ImportError:
@@ -21,6 +24,7 @@ except ImportError:
 if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner
 
+CODE_HEADER = "X-GPUSpawner-Refusal"
 SEE_THE_LOG = "The people who run this hub find the reason in its log."
 _REFUSING = frozenset({400, 403, 422, 500})
 """500 is what comes of an admission webhook that fails."""
@@ -32,6 +36,7 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
 
     Attributes:
         code: a stable word for programs, such as ``"not-allowed"``.
+        headers: what JupyterHub adds to the answer; the code, under `CODE_HEADER`.
         jupyterhub_message: what JupyterHub's pages and API show.
     """
 
@@ -41,7 +46,32 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         else:
             super().__init__(status, message, reason=code)
         self.code = code
+        self.headers = {CODE_HEADER: code}
         self.jupyterhub_message = message
+
+    def with_code(self) -> SpawnRefusedError:
+        """The same for a program: JupyterHub's JSON of an error has its words and no more."""
+        return SpawnRefusedError(
+            self.status_code, self.code, f"{self.jupyterhub_message} [{self.code}]"
+        )
+
+
+def refusal_of_offer(offer: Offer, instead: Offer | None) -> SpawnRefusedError:
+    """The refusal of a profile that the person may have, and cannot start now.
+
+    Args:
+        offer: what they asked for.
+        instead: the nearest that they can start.
+    """
+    status, code = 422, "never-fits"
+    why = wording.availability(offer)
+    words = f"{offer.profile.title} cannot be started now. {why[0].upper()}{why[1:]}."
+    if offer.contenders or offer.standing is Standing.BUSY:
+        status, code = 503, "busy"
+    elif offer.fault or offer.denial is not None:
+        status, code = 503, "misconfigured"
+        words = f"{words} {SEE_THE_LOG}"
+    return SpawnRefusedError(status, code, f"{words} {wording.instead(instead)}")
 
 
 def refusal_of(error: ApiException) -> SpawnRefusedError | None:

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jupyterhub.apihandlers.base import APIHandler
 from kubernetes_asyncio.client import ApiException
 from traitlets import Float, TraitError, Unicode, default
 
 from gpuspawner import form, wording
+from gpuspawner.alternatives import nearest
+from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError
 from gpuspawner.judging import Judge
@@ -25,7 +28,7 @@ from gpuspawner.kubespawner_config import (
     warn_once,
 )
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in
-from gpuspawner.outages import LastingKubeSpawner, is_unreachable
+from gpuspawner.outages import is_unreachable
 from gpuspawner.pod import HAS_HOOKS, HOME_CLAIM, HUB_LABELS, SettingError, base_names
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import (
@@ -33,6 +36,7 @@ from gpuspawner.refusals import (
     SpawnRefusedError,
     keep_out_of_failure_count,
     refusal_of,
+    refusal_of_offer,
 )
 from gpuspawner.selection import (
     IMAGE_OPTION,
@@ -41,6 +45,8 @@ from gpuspawner.selection import (
     no_such_profile,
     read_selection,
 )
+from gpuspawner.starting.failing_fast import FailingFastKubeSpawner
+from gpuspawner.starting.telling import TellingKubeSpawner
 from gpuspawner.unscheduled import why_unscheduled
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
@@ -56,9 +62,11 @@ _UNREACHABLE = (
     "Servers that run go on. Try again in a minute."
 )
 _CHOOSE = "Choose one of those on the spawn page."
+_PATIENCE = 0.8
+"""Seconds that a start waits until others have found their node: words come within a second."""
 
 
-class GPUSpawner(LastingKubeSpawner):
+class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
     """A KubeSpawner that offers each person the profiles their groups allow, and what is free.
 
     ``profile_list``, ``options_form`` and ``options_from_form`` keep their meaning for nobody:
@@ -79,6 +87,8 @@ class GPUSpawner(LastingKubeSpawner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._configured: dict[str, Any] = {}
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
+        self._claim: Assumed | None = None
+        self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
         for name in ignored_settings(self.config):
             warn_once(self.log, name)
@@ -101,6 +111,14 @@ class GPUSpawner(LastingKubeSpawner):
     def person(self) -> Person:
         """Whom the server is for, whoever asked for it."""
         return Person(self.user.name, frozenset(group.name for group in self.user.groups))
+
+    @property
+    def profile_title(self) -> str:
+        """What the profile that was asked for is called; empty if that cannot be told."""
+        try:
+            return read_selection(self.user_options, self.catalog).profile.title
+        except (CatalogError, SelectionError):
+            return ""
 
     async def get_options_form(self) -> str:
         """The spawn form, judged at this moment.
@@ -138,10 +156,31 @@ class GPUSpawner(LastingKubeSpawner):
             self.log.exception("No pod can be made for %s", self._log_name)
             raise SpawnRefusedError(503, "misconfigured", _CANNOT_BE_MADE) from error
 
+    async def _make_create_pod_request(self, *args: Any, **kwargs: Any) -> bool:
+        """KubeSpawner's; what the pod was promised is its own once it is there."""
+        self._may_have_made_pod = True
+        try:
+            created: bool = await super()._make_create_pod_request(*args, **kwargs)
+        except ApiException:
+            self._may_have_made_pod = False
+            raise
+        if created and self._claim is not None:
+            self._judge.created(self._claim)
+        return created
+
+    async def stop(self, *args: Any, **kwargs: Any) -> None:
+        """KubeSpawner's; it returns once the pod is gone."""
+        await super().stop(*args, **kwargs)
+        self._may_have_made_pod = False
+
     def clear_state(self) -> None:
         """Forget the last server, and with it all that its profile changed here."""
         super().clear_state()
         self._restore()
+        # JupyterHub calls this when a server has stopped, or could not be stopped.
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            self._judge.release(claim, may_be_there=self._may_have_made_pod)
 
     async def _start(self) -> Any:
         """KubeSpawner's start; a refusal, a quota or a full cluster is not a failure of the hub."""
@@ -157,6 +196,8 @@ class GPUSpawner(LastingKubeSpawner):
             keep_out_of_failure_count(self)
             if refusal.code == NOT_ALLOWED:
                 self._forget_options()
+            if isinstance(self.handler, APIHandler):
+                raise refusal.with_code() from refusal
             raise
 
     def _forget_options(self) -> None:
@@ -175,7 +216,7 @@ class GPUSpawner(LastingKubeSpawner):
         # A little before the hub's own timeout, while there still is a pod to ask for the reason.
         patience = self.start_timeout - min(5, self.start_timeout / 10)
         try:
-            async with asyncio.timeout(patience) as limit:
+            async with asyncio.timeout(self.seconds_left(patience)) as limit:
                 return await super()._start()
         except TimeoutError as error:
             words = self._why_unscheduled() if limit.expired() else ""
@@ -214,9 +255,10 @@ class GPUSpawner(LastingKubeSpawner):
         draft = draft_of(selection, situation)
         if draft is None:
             self._refuse_profile(selection)
-        offer = await self._judge.offer(draft, situation)
-        if not offer.can_start:
-            self._refuse_offer(offer)
+        offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, _PATIENCE)
+        if self._claim is None:
+            raise refusal_of_offer(offer, await self._nearest(offer, catalog))
+        self.may_start_node = offer.standing is Standing.CAN_START_NODE
         return offer
 
     def _catalog_or_refuse(self) -> Catalog:
@@ -244,18 +286,9 @@ class GPUSpawner(LastingKubeSpawner):
         )
         raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_CHOOSE}")
 
-    def _refuse_offer(self, offer: Offer) -> NoReturn:
-        status, code = 422, "never-fits"
-        words = wording.availability(offer)
-        words = f"{words[0].upper()}{words[1:]}."
-        if offer.standing is Standing.BUSY:
-            status, code = 503, "busy"
-        elif offer.fault or offer.denial is not None:
-            status, code = 503, "misconfigured"
-            words = f"{words} {SEE_THE_LOG}"
-        raise SpawnRefusedError(
-            status, code, f"{offer.profile.title} cannot be started now. {words}"
-        )
+    async def _nearest(self, offer: Offer, catalog: Catalog) -> Offer | None:
+        situation = await self._situation(catalog)
+        return nearest(offer, await self._judge.offers(self._drafts(situation), situation))
 
     @property
     def _judge(self) -> Judge:
@@ -318,5 +351,7 @@ class GPUSpawner(LastingKubeSpawner):
         try:
             last = read_selection(self.user_options, catalog)
         except SelectionError:
+            return form.Preselection(holds=False)
+        if last.by_default:
             return form.Preselection()
         return form.Preselection(last.profile.slug, last.image.slug if last.image else "")

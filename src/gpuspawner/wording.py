@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gpuspawner.capacity.denials import read_denial
-from gpuspawner.catalog import Sharing
+from gpuspawner.catalog import Sharing, duration_seconds
 from gpuspawner.fit import Shortfall, Transition, Verdict
 from gpuspawner.offers import Offer, Standing
 from gpuspawner.quantity import format_amount, format_apart
@@ -38,6 +38,14 @@ def availability(offer: Offer) -> str:
     return _SENTENCES[offer.standing](offer, verdict)
 
 
+def instead(offer: Offer | None) -> str:
+    """What somebody may start instead of what they cannot have, in a sentence."""
+    if offer is None:
+        return "Nothing else can be started at the moment; try again later."
+    title, words = offer.profile.title, availability(offer)
+    return f"The nearest that can be started is {title} ({words}): choose it on the spawn page."
+
+
 def sharing(offer: Offer) -> str:
     """What kind of accelerator it is, in honest words; empty for a profile without one."""
     accelerator = offer.accelerator
@@ -46,6 +54,16 @@ def sharing(offer: Offer) -> str:
     by = accelerator.shared_by or 1
     others = f" with up to {_count(by - 1, 'other')}" if by > 1 else ""
     return _SHARING[accelerator.sharing].format(others=others)
+
+
+def lasting(duration: str) -> str:
+    """A catalog's duration in words: ``"1 day 12 hours"``."""
+    minutes, parts = duration_seconds(duration) // _MINUTE, []
+    for noun, length in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
+        number, minutes = divmod(minutes, length)
+        if number:
+            parts.append(_count(number, noun))
+    return " ".join(parts)
 
 
 def named(resource: str, amount: int) -> str:
@@ -208,6 +226,10 @@ def _unknown(offer: Offer) -> str:
 
 def _undecided(offer: Offer, verdict: Verdict) -> str:
     """Why there is no answer although the cluster is known."""
+    if offer.contenders:
+        servers = _count(offer.contenders, "server")
+        verbs = ("goes", "is") if offer.contenders == 1 else ("go", "are")
+        return f"it depends on where {servers} {verbs[0]} that {verbs[1]} just being started"
     if offer.missing:
         return f"the hub is not allowed to see all that decides ({', '.join(offer.missing)})"
     pools = [growth.pool for growth in offer.growths if not growth.hindrance]

@@ -103,7 +103,7 @@ def _lines(results: Figures) -> Iterator[str]:
     yield from ("", "Growth")
     yield from _growth(results["sizes"])
     yield from ("", "Goals")
-    yield from _table(
+    yield from table(
         [
             [goal.words, goal.found, "reached" if goal.reached else "not reached"]
             for goal in goals(results)
@@ -128,7 +128,7 @@ def _size_table(figures: Figures) -> Iterator[str]:
         steady = {name: values([run], row) for name, run in figures["steady"].items()}
         cells = (cell(steady.get(name, []), row.unit) for name in subjects)
         rows.append([row.words, *cells, _times(steady["kubespawner"], steady["gpuspawner"])])
-    yield from _table(rows)
+    yield from table(rows)
     traced = figures["traced"]["gpuspawner"]
     kept = traced["kept"] / traced["pods"]
     yield f"Python's own count of what gpuspawner keeps: {kept:.0f} bytes a pod"
@@ -152,7 +152,7 @@ def _growth(sizes: dict[str, Figures]) -> Iterator[str]:
         [f"memory of each further pod: {NAMES[name]}", *_marginal(sizes, name)]
         for name in _WATCHERS
     ]
-    yield from _table(rows)
+    yield from table(rows)
 
 
 def _marginal(sizes: dict[str, Figures], name: str) -> Iterator[str]:
@@ -220,7 +220,8 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _table(rows: list[list[str]]) -> Iterator[str]:
+def table(rows: list[list[str]]) -> Iterator[str]:
+    """The rows, each column as wide as its widest cell."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))

@@ -8,6 +8,7 @@ import gc
 import pytest
 from kubernetes_asyncio.client import Configuration
 
+from gpuspawner.capacity import shared
 from gpuspawner.capacity.index import ClusterIndex
 from gpuspawner.capacity.model import PodRequest
 from gpuspawner.capacity.node_states import NodeState
@@ -34,6 +35,10 @@ async def test_what_is_known_at_the_first_look_is_spared_the_collector_once(
         async def looked(_: float) -> bool:
             return looks.pop(0)
 
+        async def nothing_is_on_its_way(*_: object) -> list[PodRequest]:
+            return []
+
+        monkeypatch.setattr(shared, "pods_on_their_way", nothing_is_on_its_way)
         monkeypatch.setattr(cluster.watch, "wait_synced", looked)
         monkeypatch.setattr(gc, "freeze", lambda: freezes.append(len(looks)))
         assert not cluster.was_synced

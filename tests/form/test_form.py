@@ -234,6 +234,23 @@ def test_which_image_is_selected(last: Preselection, selected: str) -> None:
     assert options == {"cuda11": selected == "cuda11", "cuda12": selected == "cuda12"}
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        pytest.param(Preselection(), False, id="nothing was chosen before"),
+        pytest.param(Preselection("gpu"), False, id="it is still offered"),
+        pytest.param(Preselection("huge"), False, id="it is offered, and never fits"),
+        pytest.param(Preselection("of-others"), True, id="it is offered to others"),
+        pytest.param(Preselection(holds=False), True, id="the catalog has it no more"),
+    ],
+)
+def test_a_last_choice_that_is_gone_is_said_to_be(last: Preselection, *, said: bool) -> None:
+    page = page_of(a_situation(CATALOG, *FREE), last)
+    words = "What you chose last is not offered to you any more."
+    assert any(words in one.text for one in page.all("p", role="status")) is said
+    assert "of-others" not in page.text
+
+
 async def test_what_a_browser_sends_is_read_back_as_what_was_chosen() -> None:
     page = page_of(a_situation(CATALOG, *FREE), Preselection("gpu", "cuda11"))
     fields = {"profile": ["gpu"]}

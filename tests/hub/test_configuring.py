@@ -111,6 +111,41 @@ def test_setup_keeps_a_subclass_that_is_configured() -> None:
     assert c.GPUSpawner.catalog_file == str(CATALOG)
 
 
+def test_setup_keeps_a_subclass_that_is_configured_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "import gpuspawner\nclass Theirs(gpuspawner.GPUSpawner): pass\n"
+    (tmp_path / "their_spawner.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    c = Config()
+    c.JupyterHub.spawner_class = "their_spawner.Theirs"
+    gpuspawner.setup(c, CATALOG)
+    assert c.JupyterHub.spawner_class == "their_spawner.Theirs"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("gpu", "gpu", id="our short name stays"),
+        pytest.param("kubespawner.KubeSpawner", "gpuspawner.GPUSpawner", id="the chart's goes"),
+        pytest.param("simple", "gpuspawner.GPUSpawner", id="so does one by its short name"),
+    ],
+)
+def test_setup_with_a_spawner_class_by_its_name(name: str, expected: str) -> None:
+    c = Config()
+    c.JupyterHub.spawner_class = name
+    gpuspawner.setup(c, CATALOG)
+    assert c.JupyterHub.spawner_class == expected
+
+
+@pytest.mark.parametrize("name", ["no_such_module.Theirs", "json.Theirs", "json"])
+def test_a_spawner_class_that_cannot_be_imported_is_named(name: str) -> None:
+    c = Config()
+    c.JupyterHub.spawner_class = name
+    with pytest.raises(TraitError, match=f"spawner_class is '{name}', which cannot be imported"):
+        gpuspawner.setup(c, CATALOG)
+
+
 @pytest.mark.parametrize("section", ["KubeSpawner", "GPUSpawner"])
 def test_profiles_of_kubespawner_that_have_no_effect_are_named(section: str) -> None:
     c = Config()

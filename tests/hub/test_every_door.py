@@ -290,6 +290,18 @@ async def test_the_last_choice_is_chosen_again(hub: Hub, new_name: Callable[[str
     assert '<option value="nightly" selected>' in text
 
 
+async def test_a_last_choice_that_the_catalog_has_no_more_is_told(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await hub.visitor(name)
+    assert "What you chose last" not in (await visitor.get("hub/spawn")).text
+    hub.app.users[name].spawner.user_options = {"profile": "<b>gone</b>"}
+    text = (await visitor.get("hub/spawn")).text
+    assert "What you chose last is not offered to you any more." in text
+    assert "gone</b>" not in text
+
+
 async def test_a_refused_choice_does_not_stick(hub: Hub, new_name: Callable[[str], str]) -> None:
     name = new_name("students")
     for profile in ("gpu", "no-such"):

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from kubernetes_asyncio.client import V1Capabilities, V1Container, V1SecurityContext
 
+from gpuspawner.judging import Judge
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.apiserver.faults import Refuse
 from gpuspawner.simcluster.cluster import SimCluster
@@ -151,13 +152,9 @@ async def test_a_pod_that_finds_no_place_in_time_is_refused_and_counts_nothing(
         },
     }
     spawner = hub.app.users[name].spawner
-    situation = await spawner._situation(spawner.catalog)
+    view = await spawner._judge.view(1)
     with pytest.MonkeyPatch.context() as patch:
-
-        async def as_it_was(*_: object) -> object:
-            return situation
-
-        patch.setattr(type(spawner), "_situation", as_it_was)
+        patch.setattr(Judge, "_view", lambda _: view)
         hub.cluster.store.create(PODS, "default", blocker)
         answer = await hub.start_server(name, "gpu")
     assert answer.status == 503, answer.text

@@ -96,6 +96,10 @@ class StatusError(GPUSpawnerError):
         self.is_unserved = is_unserved
 
 
+FAILURES = (StatusError, TransportError, MalformedObjectError, TimeoutError)
+"""What a request may come to instead of an answer."""
+
+
 async def check(response: Response, path: str) -> None:
     """Let pass what can hold a list or a stream, as the answer to `path`.
 

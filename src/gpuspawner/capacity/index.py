@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from gpuspawner.capacity.assumed import Assumed, AssumedPods
 from gpuspawner.capacity.model import Node, Pod
-from gpuspawner.capacity.node_states import NodeState
+from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.capacity.objects import NO_OBJECTS, ClusterObjects, ObjectTables
 from gpuspawner.capacity.parted import PartedMapping
 from gpuspawner.capacity.pod_table import PodTable
@@ -25,6 +26,7 @@ class Snapshot:
         repelling: the pods whose required anti-affinity keeps others away; some may be on nodes
             that are not known.
         objects: what else decides, each kind None while it is not known.
+        assumed: pods that are counted where they are expected, since they are not bound yet.
     """
 
     generation: int
@@ -32,6 +34,7 @@ class Snapshot:
     changed: frozenset[str] = frozenset()
     repelling: Repelling = field(default_factory=dict)
     objects: ClusterObjects = NO_OBJECTS
+    assumed: tuple[Assumed, ...] = ()
 
 
 class ClusterIndex:
@@ -45,6 +48,7 @@ class ClusterIndex:
         self._nodes: dict[str, Node] = {}
         self._pods = PodTable()
         self._changed: set[str] = set()
+        self._assumed = AssumedPods()
         self._states: PartedMapping[NodeState] = PartedMapping()
         self._snapshot = Snapshot(0, MappingProxyType(self._states))
         self.objects = ObjectTables()
@@ -75,6 +79,10 @@ class ClusterIndex:
         pods.settle()
         before, self._pods = self._pods, pods
         self._changed.update(name for name in self._nodes if before.load(name) != pods.load(name))
+        for key in self._assumed.keys():  # noqa: SIM118 - not a dict: some go away meanwhile
+            held = pods.held(*key)
+            if held is not None:
+                self._changed.update(self._assumed.heard_of(held))
 
     def put_node(self, node: Node) -> None:
         """Take in `node` in place of whatever had its name."""
@@ -91,10 +99,34 @@ class ClusterIndex:
     def put_pod(self, pod: Pod) -> None:
         """Take in `pod` in place of whatever had its namespace and name."""
         self._changed.update(self._pods.put(pod))
+        self._changed.update(self._assumed.heard_of(pod))
 
     def drop_pod(self, namespace: str, name: str, uid: str) -> None:
         """Let go of a pod, unless another of the same name has its place."""
         self._changed.update(self._pods.drop(namespace, name, uid))
+        self._changed.update(self._assumed.gone(namespace, name, uid))
+
+    def assume(self, assumed: Assumed) -> None:
+        """Count a pod that is yet to be bound, until it is, or is over, deleted or let go."""
+        pod = assumed.pod
+        held = self._pods.held(pod.namespace, pod.name)
+        is_it = held is not None and held.uid == pod.uid
+        if is_it and held is not None and held.holds_capacity:
+            return
+        before = "" if held is None or is_it else held.uid
+        self._changed.update(self._assumed.put(assumed, before))
+
+    def assume_again(self, assumed: Assumed) -> None:
+        """Count a pod that was assumed and has been created by now, unless it counts already."""
+        key = assumed.pod.namespace, assumed.pod.name
+        held = self._pods.held(*key)
+        is_bound = held is not None and held.holds_capacity and not held.terminating
+        if key not in self._assumed and not is_bound:
+            self.assume(assumed)
+
+    def forget_assumed(self, namespace: str, name: str) -> None:
+        """Count a pod no longer that was assumed; does nothing if it is not."""
+        self._changed.update(self._assumed.drop(namespace, name))
 
     def snapshot(self) -> Snapshot:
         """The cluster now: the same object as before if nothing visible has changed.
@@ -104,10 +136,12 @@ class ClusterIndex:
         objects = self.objects.snapshot()
         if not self._changed and objects is self._snapshot.objects:
             return self._snapshot
+        assumed = tuple(self._assumed)
         states = self._states.copy()
         differs = frozenset(name for name in self._changed if self._refresh(states, name))
         self._changed.clear()
-        if differs or objects is not self._snapshot.objects:
+        same = objects is self._snapshot.objects and assumed == self._snapshot.assumed
+        if differs or not same:
             self._states = states
             self._snapshot = Snapshot(
                 generation=self._snapshot.generation + 1,
@@ -115,6 +149,7 @@ class ClusterIndex:
                 changed=differs,
                 repelling=self._pods.repelling.snapshot(),
                 objects=objects,
+                assumed=assumed,
             )
         return self._snapshot
 
@@ -124,8 +159,18 @@ class ClusterIndex:
         if node is None:
             states.pop(name, None)
             return before is not None
-        state = self._pods.load(name).state_of(node)
+        state = self._state_of(node)
         if before == state:
             return False
         states[name] = state
         return True
+
+    def _state_of(self, node: Node) -> NodeState:
+        load = self._pods.load(node.name)
+        assumed = self._assumed.on(node.name)
+        if not assumed:
+            return load.state_of(node)
+        names = {(pod.namespace, pod.name) for pod in assumed}
+        # One for which the scheduler has made room meanwhile is counted once.
+        nominated = [pod for pod in load.nominated if (pod.namespace, pod.name) not in names]
+        return summed(node, [*load.pods, *assumed], nominated)

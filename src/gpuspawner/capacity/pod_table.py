@@ -64,6 +64,10 @@ class PodTable:
         """What is on `node`; live."""
         return self._loads.get(node, _NO_LOAD)
 
+    def held(self, namespace: str, name: str) -> Pod | None:
+        """A pod that counts, or for which room was made."""
+        return self._held.get((namespace, name))
+
     def _hold(self, key: tuple[str, str], pod: Pod) -> str:
         if self._previous is not None and self._previous._held.get(key) == pod:
             pod = self._previous._held[key]

@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, Callable
 from gpuspawner.capacity.asking import AS_A_LIST, ResourceAPI
 from gpuspawner.capacity.backoff import Backoff, Clock, Random
 from gpuspawner.capacity.failures import (
+    FAILURES,
     FORBIDDEN,
     Remedy,
     StatusError,
@@ -43,14 +44,13 @@ log = logging.getLogger(__name__)
 DECODING_SLICE = 0.01
 """Seconds of decoding after which the event loop gets its turn."""
 
-FAILURES = (StatusError, TransportError, MalformedObjectError, TimeoutError)
-
 
 class ResourceWatch:
     """Keeps the objects of one resource in step with the API server; `run` never gives up.
 
     Attributes:
         answered: set once it is known whether there will be a full list soon.
+        on_news: called whenever something was taken in.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class ResourceWatch:
         random: Random,
     ) -> None:
         self.answered = asyncio.Event()
+        self.on_news: Callable[[], None] = lambda: None
         self._feed = feed
         self._timing = timing
         self._clock = clock
@@ -213,6 +214,7 @@ class ResourceWatch:
         self._version = version
         self._vitals.listed(asked_at, count)
         self.answered.set()
+        self.on_news()
 
     async def _follow(self, version: str) -> None:
         asked_at = self._clock()
@@ -230,6 +232,7 @@ class ResourceWatch:
                 if self._version is None:
                     raise TransportError("what was known had grown too old")
                 self._take(line, self._feed.put, self._feed.drop)
+                self.on_news()
                 self._version = line.resource_version or self._version
                 self._fruitless = 0
                 if loop.time() >= settled.when():

@@ -13,17 +13,23 @@ from weakref import WeakKeyDictionary
 from kubernetes_asyncio.client import Configuration
 
 from gpuspawner.capacity.admission import Admission, AdmissionCheck
+from gpuspawner.capacity.assumed import Assumed, as_assumed
+from gpuspawner.capacity.failures import FAILURES, FORBIDDEN, StatusError, words_for
 from gpuspawner.capacity.feeds import Feed, ObjectFeed
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.kinds import KINDS
 from gpuspawner.capacity.model import PodRequest, ServerVersion, read_server_version
+from gpuspawner.capacity.on_their_way import pods_on_their_way
 from gpuspawner.capacity.transport import KubernetesTransport, TransportError
 from gpuspawner.capacity.watching import ClusterWatch
-from gpuspawner.fit import StandingVerdicts, Verdict, doubted
+from gpuspawner.fit import StandingVerdicts, Verdict, doubted, likely_node, open_nodes
 from gpuspawner.pod import PodPlan
 
+log = logging.getLogger(__name__)
 _MINUTE, _HOUR = 60, 3600
+_KEPT = 256
+"""Verdicts: of what people see, and of what is being started."""
 _PATIENCE, _FIRST_PATIENCE = 10.0, 2.0
 _NODES_AT_ONCE = 250
 """How many nodes are examined before the event loop gets its turn: some milliseconds."""
@@ -37,15 +43,20 @@ class SharedCluster:
 
     Attributes:
         was_synced: whether `wait_synced` has ended well, after which there is no first look to
-            wait for.
+            wait for, and pods that were on their way before the hub was started are counted.
     """
 
     def __init__(self, configuration: Configuration, namespace: str) -> None:
         self.transport = KubernetesTransport(configuration)
         index = ClusterIndex()
+        self._index = index
+        self._namespace = namespace
+        # Assumed pods of which no spawner tells the end.
+        self._orphans: set[tuple[str, str]] = set()
+        self._looking = asyncio.Lock()
         self._objects = index.objects
         self.watch = ClusterWatch(self.transport, index=index, feeds=_feeds(index, namespace))
-        self._standing = StandingVerdicts()
+        self._standing = StandingVerdicts(_KEPT)
         self._settling = asyncio.Lock()
         self.was_synced = False
         self._admission = AdmissionCheck(self.transport, clock=time.monotonic)
@@ -77,8 +88,8 @@ class SharedCluster:
         """See `ClusterWatch.wait_synced`."""
         is_synced = await self.watch.wait_synced(within)
         if is_synced and not self.was_synced:
-            self.was_synced = True
-            _spare_the_collector()
+            async with self._looking:
+                await self._first_look()
         return is_synced
 
     def known_admission(self, planned: PodPlan, namespace: str) -> Admission | None:
@@ -106,6 +117,30 @@ class SharedCluster:
         hides_a_node = any(held.resource == "nodes" for held in unreadable)
         return doubted(verdict, {held.node for held in unreadable}, hides_a_node=hides_a_node)
 
+    def assume(self, assumed: Assumed) -> None:
+        """Count a pod that is being started, until the watch shows it bound, over or deleted."""
+        self._orphans.discard((assumed.pod.namespace, assumed.pod.name))
+        self._index.assume(assumed)
+        self.watch.tell()
+
+    def assume_again(self, assumed: Assumed) -> None:
+        """The same once the pod was created: one before it of its name may have been deleted."""
+        self._index.assume_again(assumed)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Count a pod no longer that will not be bound; does nothing if it is not counted."""
+        self._orphans.discard((namespace, name))
+        self._index.forget_assumed(namespace, name)
+        self.watch.tell()
+
+    def abandon(self, namespace: str, name: str) -> None:
+        """Nobody starts a pod any more, and it may be there: count it for as long as it is."""
+        self._orphans.add((namespace, name))
+
+    async def news(self, within: float) -> None:
+        """See `ClusterWatch.news`."""
+        await self.watch.news(within)
+
     async def stop(self) -> None:
         """End it and leave nothing open."""
         self._keeper.cancel()
@@ -116,13 +151,50 @@ class SharedCluster:
             # First, since how a pod is read depends on it; yet the first form waits for the watch.
             self._objects.version = await self._version(_FIRST_PATIENCE)
             self.watch.start()
+            asked_at = time.monotonic()
             while True:
-                await asyncio.sleep(_MINUTE if self._objects.version is None else _HOUR)
-                self._objects.version = await self._version(_PATIENCE) or self._objects.version
+                await asyncio.sleep(_MINUTE)
+                await self._let_orphans_go()
+                if self._objects.version is None or time.monotonic() - asked_at > _HOUR:
+                    asked_at = time.monotonic()
+                    self._objects.version = await self._version(_PATIENCE) or self._objects.version
         finally:
             await self.watch.stop()
             await self._admission.aclose()
             await self.transport.aclose()
+
+    async def _first_look(self) -> None:
+        """Count the pods that a hub made before and that wait for a node, as soon as it can."""
+        waiting = None if self.was_synced else await self._on_their_way()
+        if waiting is None:
+            return
+        for request in waiting:
+            await self.settle(request, self.snapshot())
+            verdict = self.verdict(request, self.snapshot())
+            nodes = open_nodes(request, self.snapshot(), verdict)
+            self.assume(as_assumed(request, likely_node(verdict), nodes))
+            self.abandon(request.namespace, request.name)
+        self.was_synced = True
+        _spare_the_collector()
+
+    async def _let_orphans_go(self) -> None:
+        """Those that are not there: a deletion may never be heard of, nor a pod ever be made."""
+        orphans = self._orphans.copy()
+        waiting = await self._on_their_way() if orphans else None
+        if waiting is not None:
+            there = {(request.namespace, request.name) for request in waiting}
+            for key in (orphans & self._orphans) - there:
+                self.forget(*key)
+
+    async def _on_their_way(self) -> list[PodRequest] | None:
+        """The pods of hubs that wait for a node; None if that cannot be known now."""
+        try:
+            return await pods_on_their_way(self.transport, self._namespace, _FIRST_PATIENCE)
+        except FAILURES as error:
+            log.warning("pods on their way cannot be listed: %s", words_for(error))
+            # Without the right to, the watch says that it is missing.
+            is_denied = isinstance(error, StatusError) and error.status == FORBIDDEN
+            return [] if is_denied else None
 
     async def _version(self, within: float) -> ServerVersion | None:
         """Of the API server; None if it does not say so within so many seconds."""

@@ -30,6 +30,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from random import random
 from types import TracebackType
 
@@ -81,6 +82,9 @@ class ClusterWatch:
         )
 
         self._by_resource = {watch.resource: watch for watch in self._all}
+        self._news = asyncio.Event()
+        for watch in self._all:
+            watch.on_news = self.tell
 
     def start(self) -> None:
         """Begin to watch on the running event loop; does nothing if it has begun."""
@@ -139,6 +143,17 @@ class ClusterWatch:
         except TimeoutError:
             return False
         return all(watch.health.synced for watch in self._required)
+
+    async def news(self, within: float) -> None:
+        """Wait until something is heard of the cluster, at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._news.wait()
+
+    def tell(self) -> None:
+        """End every `news` that somebody waits for."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def __aenter__(self) -> ClusterWatch:
         self.start()

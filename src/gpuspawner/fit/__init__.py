@@ -5,12 +5,21 @@ Pure functions over frozen values: one scheduling rule a file, registered in `ch
 
 from __future__ import annotations
 
+from gpuspawner.fit.certainty import fits_somewhere, fits_wherever, open_nodes, room_requests
 from gpuspawner.fit.doubting import doubted
+from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
 from gpuspawner.fit.scaling import Growth, NodeTemplate, growths
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition
-from gpuspawner.fit.verdict import Shortfall, Verdict, feasible_nodes, judge, scheduler_message
+from gpuspawner.fit.verdict import (
+    Shortfall,
+    Verdict,
+    feasible_nodes,
+    judge,
+    likely_node,
+    scheduler_message,
+)
 
 __all__ = [
     "Growth",
@@ -24,7 +33,13 @@ __all__ = [
     "Verdict",
     "doubted",
     "feasible_nodes",
+    "fits_somewhere",
+    "fits_wherever",
     "growths",
     "judge",
+    "likely_node",
+    "node_by_eviction",
+    "open_nodes",
+    "room_requests",
     "scheduler_message",
 ]

@@ -19,8 +19,8 @@ from itertools import pairwise
 
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Pod, PodRequest
-from gpuspawner.capacity.node_states import NodeState
-from gpuspawner.fit.examining import beside_promised, is_certain, refusals
+from gpuspawner.capacity.node_states import NodeState, summed
+from gpuspawner.fit.examining import beside_promised, examine, is_certain, refusals
 from gpuspawner.fit.surveying import Survey
 
 LOOKS = 3000
@@ -38,6 +38,22 @@ _Outcome = tuple[int, int, int, int]
 
 class _CannotBeToldError(Exception):
     """Raised and caught here."""
+
+
+def node_by_eviction(request: PodRequest, snapshot: Snapshot) -> str:
+    """A node that takes the pod once those of lower priority are gone; empty if there is none.
+
+    The one that would then take the most of them; nothing may rely on it.
+    """
+    best, most = "", 0
+    for name, state in snapshot.nodes.items():
+        if not any(pod.priority < request.priority for pod in state.pods):
+            continue
+        kept = [pod for pod in state.pods if pod.priority >= request.priority]
+        slots = examine(request, summed(state.node, kept, state.nominated)).slots
+        if slots > most:
+            best, most = name, slots
+    return best
 
 
 def evictions(

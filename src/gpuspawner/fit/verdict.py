@@ -171,6 +171,16 @@ def scheduler_message(verdict: Verdict) -> str:
     return f"{head}: {', '.join(counts)}." if counts else f"{head}."
 
 
+def likely_node(verdict: Verdict) -> str:
+    """Where the pod may well go; empty if nowhere.
+
+    kube-scheduler prefers, as it comes, the node of which the least is in use
+    (NodeResourcesFit's LeastAllocated); nothing may rely on it.
+    """
+    nodes = verdict.nodes.items()
+    return max(nodes, key=lambda item: (item[1], item[0]))[0] if nodes else ""
+
+
 def feasible_nodes(request: PodRequest, snapshot: Snapshot) -> tuple[str, ...]:
     """The names of the nodes that every check lets pass, in order."""
     return tuple(sorted(judge(request, snapshot).nodes))

@@ -16,10 +16,15 @@ from gpuspawner.quantity import format_amount, parse_amount
 
 @dataclass(frozen=True, slots=True)
 class Preselection:
-    """What the person last asked for, if it still can be had."""
+    """What the person last asked for.
+
+    Attributes:
+        holds: whether the catalog still has it.
+    """
 
     profile: str = ""
     image: str = ""
+    holds: bool = True
 
 
 def render(offers: Sequence[Offer], last: Preselection) -> str:
@@ -35,8 +40,13 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
     return _template("form.html").render(
         cards=map(_rendered, cards),
         is_any_chosen=chosen is not None,
+        last_is_gone=not last.holds or bool(last.profile and last.profile not in _slugs(offers)),
         known=any(offer.verdict is not None for offer in offers),
     )
+
+
+def _slugs(offers: Sequence[Offer]) -> set[str]:
+    return {offer.profile.slug for offer in offers}
 
 
 @cache
@@ -148,4 +158,6 @@ def _facts(offer: Offer) -> tuple[str, ...]:
         if least < most:
             words += f", {format_amount(resource, least)} guaranteed"
         parts.append(words)
+    if offer.profile.session_limit is not None:
+        parts.append(f"ends after {wording.lasting(offer.profile.session_limit)}")
     return tuple(parts)

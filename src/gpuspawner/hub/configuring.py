@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jupyterhub.app import JupyterHub
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
+from gpuspawner.hub import pending
 from gpuspawner.kubespawner_config import loaded_catalog
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
@@ -18,7 +20,9 @@ CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
 def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     """Make a hub use `GPUSpawner`, or the subclass of it that is configured already.
 
-    Call it in ``jupyterhub_config.py``.
+    Call it in ``jupyterhub_config.py``, after ``spawner_class``, ``template_paths`` and
+    ``extra_handlers`` of ``c.JupyterHub`` are assigned. Whoever assigns one of the last two later
+    gets JupyterHub's own page of a start under way; to append to them later is fine.
 
     Args:
         c: the configuration object of ``jupyterhub_config.py``.
@@ -26,8 +30,9 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
             environment's ``GPUSPAWNER_CATALOG``, then ``/etc/gpuspawner/catalog.yaml``.
 
     Raises:
-        TraitError: the catalog is not valid; the text has every problem with its file and line.
-            JupyterHub prints it and does not start.
+        TraitError: the catalog is not valid, and the text has every problem with its file and
+            line; or the configured ``spawner_class`` cannot be imported. JupyterHub prints it and
+            does not start.
     """
     given = Path(catalog or _configured(c) or os.environ.get(CATALOG_VARIABLE) or DEFAULT_CATALOG)
     path = given.absolute()
@@ -38,6 +43,22 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     if not _is_ours(c.JupyterHub.get("spawner_class")):
         c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
     c.GPUSpawner.catalog_file = str(path)
+    _add_page(c)
+
+
+def _add_page(c: Any) -> None:
+    """The page of a start under way, behind the templates that the operator has."""
+    paths = c.JupyterHub.template_paths
+    if isinstance(paths, list | tuple):
+        c.JupyterHub.template_paths = list(dict.fromkeys([*paths, str(pending.TEMPLATES)]))
+    else:
+        # Not a list as yet: before JupyterHub's own, and behind what the operator prepends.
+        paths.insert(0, str(pending.TEMPLATES))
+    given = c.JupyterHub.extra_handlers
+    if isinstance(given, list | tuple):
+        c.JupyterHub.extra_handlers = [*given, *pending.handlers()]
+    else:
+        given.extend(pending.handlers())
 
 
 def _configured(c: Any) -> str | None:
@@ -46,5 +67,18 @@ def _configured(c: Any) -> str | None:
 
 
 def _is_ours(spawner_class: object) -> bool:
-    """Whether the operator configured a subclass of ours already."""
+    """Whether the operator configured a subclass of ours already, itself or by its name.
+
+    Raises:
+        TraitError: there is nothing of that name.
+    """
+    if isinstance(spawner_class, str):
+        try:
+            spawner_class = JupyterHub.spawner_class.validate(None, spawner_class)
+        except (ImportError, TraitError) as error:
+            raise TraitError(
+                f"c.JupyterHub.spawner_class is {spawner_class!r}, which cannot be imported, so "
+                "the hub does not start. Install it, or make it importable before "
+                f"gpuspawner.setup(c): {error.__cause__ or error}"
+            ) from error
     return isinstance(spawner_class, type) and issubclass(spawner_class, GPUSpawner)

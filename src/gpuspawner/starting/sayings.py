@@ -1,0 +1,163 @@
+"""What a start waits for, as one or two sentences for the person who waits.
+
+The words of kube-scheduler, the kubelet, the attach-detach controller, cluster-autoscaler and
+Karpenter are only matched here, never shown: `gpuspawner.starting.cleaning` is for whoever wants
+to read them. What is not known gives a sentence that says no more than the step does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gpuspawner.starting import places
+from gpuspawner.starting.heard import Heard, about
+from gpuspawner.starting.steps import (
+    Step,
+    condition,
+    notebook_container,
+    notebook_state,
+)
+
+_MINUTE = 60.0
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_TOOK = re.compile(r" in ((?:\d+(?:\.\d+)?(?:h|ms|us|µs|ns|m|s))+)")
+
+
+def sentence(
+    step: Step,
+    pod: Mapping[str, Any],
+    heard: Sequence[Heard],
+    now: datetime,
+    node_minutes: float | None = None,
+) -> str:
+    """What is awaited now.
+
+    Args:
+        step: the step that is under way.
+        pod: in JSON; empty as long as there is none.
+        heard: what was said of it, the oldest first.
+        now: to tell how long something has taken so far.
+        node_minutes: how long a new node took here, as measured; None if nobody measured it.
+    """
+    match step:
+        case Step.ADMITTED:
+            return _admitted(pod)
+        case Step.SCHEDULED:
+            return places.sentence(pod, heard, now, node_minutes)
+        case Step.VOLUMES:
+            return _volumes(heard)
+        case Step.IMAGE:
+            return _image(pod, heard, now)
+        case Step.CONTAINER:
+            return _container(pod, heard)
+        case Step.NOTEBOOK:
+            return _notebook(pod)
+
+
+def _admitted(pod: Mapping[str, Any]) -> str:
+    if pod:
+        return "Your previous server is still being removed. The new one follows it."
+    return "The cluster is being asked for your server."
+
+
+_VOLUMES = "Your server has a place on a node. Its storage is being attached."
+_MISSING = re.compile(r'\b(?:secret|configmap|persistentvolumeclaim) "[^"]*" not found')
+_IN_USE = (
+    "Its storage is still attached to another node and cannot be used on two at once. It is tried "
+    "again until that ends; another server of yours that uses the same storage has to be stopped "
+    "first."
+)
+
+
+def _volumes(heard: Sequence[Heard]) -> str:
+    """The last word on the volumes counts."""
+    for one in reversed(heard):
+        for reason, words in _OF_VOLUMES:
+            if one.reason == reason:
+                return words(one.text)
+    return _VOLUMES
+
+
+def _not_attached(text: str) -> str:
+    if "Multi-Attach" in text:
+        return _IN_USE
+    return "Attaching its storage has failed. It is tried again."
+
+
+def _not_mounted(text: str) -> str:
+    if _MISSING.search(text):
+        return (
+            "Something that its storage is made of does not exist in the cluster. It is tried "
+            "again, but the people who run this hub may have to mend it."
+        )
+    if "timed out" in text or "timeout expired" in text:
+        return "Its storage takes long to get ready. It is tried again."
+    return "Its storage could not be mounted. It is tried again."
+
+
+_OF_VOLUMES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("FailedAttachVolume", _not_attached),
+    ("FailedMount", _not_mounted),
+    ("FailedMapVolume", _not_mounted),
+    ("SuccessfulAttachVolume", lambda _: "Its storage is attached and is being mounted."),
+)
+
+_NOT_PULLED = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"})
+
+
+def _image(pod: Mapping[str, Any], heard: Sequence[Heard], now: datetime) -> str:
+    if (notebook_state(pod).get("waiting") or {}).get("reason") in _NOT_PULLED:
+        return "The image could not be pulled. It is tried again."
+    for one in reversed(heard):
+        if one.reason == "Pulling":
+            what = "What prepares your server" if one.is_before else "The image"
+            return f"{what} is being pulled{_so_far(one.at, now)}."
+        if one.reason == "FailedCreatePodSandBox":
+            return "The node could not set up the network for your server. It is tried again."
+        if one.reason in ("Created", "Started"):
+            return "Your server is being prepared: a first container runs before it."
+    return "The node is getting ready to run your server."
+
+
+def _so_far(since: datetime | None, now: datetime) -> str:
+    minutes = (now - since).total_seconds() / _MINUTE if since else 0.0
+    return f", for {minutes:.0f} min so far" if minutes >= 1 else ""
+
+
+def _container(pod: Mapping[str, Any], heard: Sequence[Heard]) -> str:
+    state = notebook_state(pod)
+    if "terminated" in state or (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
+        return "Your server ended right after it was started. It is started again."
+    for one in reversed(about(heard, notebook_container(pod))):
+        if one.reason == "Failed":
+            return "The container could not be made or started. It is tried again."
+        if one.reason == "Created":
+            break
+        if one.reason == "Pulled":
+            return f"{_pulled(one.text)} The container is being made."
+    return "The container is being started."
+
+
+def _pulled(text: str) -> str:
+    took = _TOOK.search(text)
+    if took is None:
+        return "The image is on the node already."
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(took[1]))
+    return f"The image was pulled in {_exactly(seconds)}."
+
+
+def _exactly(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes} min {left} s" if minutes else f"{left} s"
+
+
+def _notebook(pod: Mapping[str, Any]) -> str:
+    if condition(pod, "Ready").get("status") == "True":
+        return "The notebook server runs. The hub is connecting to it."
+    return "The notebook server is starting."

@@ -1,0 +1,125 @@
+"""KubeSpawner, made to tell what a start waits for, and to end it when it is cancelled.
+
+Of KubeSpawner 7.0 and 7.1 this leans on ``_start``, ``_start_future``, ``pod_reflector``,
+``event_reflector`` and ``_make_create_pod_request``; of JupyterHub 5.5 and 6.1 on
+``_spawn_future``, ``_spawn_pending`` and on ``User.spawn``, which cleans up after a `start` that
+raises an `Exception`, and not after one that is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gpuspawner.outages import LastingKubeSpawner
+from gpuspawner.refusals import SpawnRefusedError
+from gpuspawner.starting.failing_fast import events_of
+from gpuspawner.starting.stages import Stage, as_event, stage_of
+
+PERIOD = 1.0
+"""Seconds between two looks at what the reflectors hold."""
+
+_CANCELLED = "The start was cancelled."
+_BEING_CANCELLED = "The start is being cancelled."
+
+
+class TellingKubeSpawner(LastingKubeSpawner):
+    """A KubeSpawner that tells of a start in words, for as long as the hub waits for it."""
+
+    _starting: asyncio.Future[Any] | None = None
+    _is_cancelled = False
+
+    @property
+    def stage(self) -> Stage:
+        """Where the start under way is at this moment, from what is known without asking."""
+        pods = self.pod_reflector.pods if self.pod_reflector else {}
+        pod: Mapping[str, Any] | None = pods.get(f"{self.namespace}/{self.pod_name}")
+        stage = stage_of(pod, self._events_of(pod), datetime.now(UTC))
+        if self._is_cancelled:
+            return Stage(stage.steps, _BEING_CANCELLED, stage.said)
+        return stage
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What JupyterHub's progress API sends: at once, and whenever there is news.
+
+        Yields:
+            ``progress``, ``message`` and ``html_message`` as JupyterHub has them; besides, for the
+            page, ``steps`` (each with ``name``, ``title`` and ``standing``) and ``said``.
+        """
+        told: Stage | None = None
+        percent = 0
+        while True:
+            is_over = self._is_start_over
+            stage = self.stage
+            if stage != told:
+                told = stage
+                percent = max(percent, stage.percent)
+                yield {**as_event(stage), "progress": percent}
+            if is_over:
+                return
+            await asyncio.sleep(PERIOD)
+
+    def cancel_start(self) -> bool:
+        """Let `start`, if it is under way or to come, fail with a refusal; JupyterHub cleans up.
+
+        Returns:
+            False if it has returned already, so that it is for the caller to stop the server.
+        """
+        if self._starting is not None and self._starting.done():
+            return False
+        self._is_cancelled = True
+        if self._starting is not None:
+            self._starting.cancel()
+        return True
+
+    def clear_state(self) -> None:
+        """Forget the last server, and that it was cancelled."""
+        super().clear_state()
+        self._starting, self._is_cancelled = None, False
+
+    async def _start(self) -> Any:
+        """KubeSpawner's start.
+
+        Raises:
+            SpawnRefusedError: it was cancelled by `cancel_start`; no pod of it is left that
+                JupyterHub does not know to delete.
+        """
+        if self._is_cancelled:
+            raise _cancelled()
+        self._starting = asyncio.ensure_future(super()._start())
+        try:
+            return await self._starting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._is_cancelled or (task is not None and task.cancelling()):
+                raise
+        # JupyterHub stops only what `poll` finds, and a pod that was just made is not yet seen.
+        await self.stop()
+        raise _cancelled()
+
+    async def _make_create_pod_request(self, *args: Any, **kwargs: Any) -> bool:
+        """Create the pod; who is cancelled meanwhile knows that it is there, or will not be."""
+        creating = asyncio.ensure_future(super()._make_create_pod_request(*args, **kwargs))
+        try:
+            created: bool = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await asyncio.wait((creating,), timeout=self.k8s_api_request_timeout)
+            creating.cancel()
+            raise
+        return created
+
+    @property
+    def _is_start_over(self) -> bool:
+        under_way = self._start_future is not None and not self._start_future.done()
+        return not self._spawn_pending and not under_way
+
+    def _events_of(self, pod: Mapping[str, Any] | None) -> Iterable[Mapping[str, Any]]:
+        uid = ((pod or {}).get("metadata") or {}).get("uid")
+        reflector = self.event_reflector
+        return events_of(reflector, uid) if uid and reflector else ()
+
+
+def _cancelled() -> SpawnRefusedError:
+    return SpawnRefusedError(409, "cancelled", _CANCELLED)

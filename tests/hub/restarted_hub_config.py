@@ -1,0 +1,41 @@
+"""The hub of `test_hub_restarts` as a process of its own, which can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from traitlets.config import get_config
+
+import gpuspawner
+from gpuspawner.cli.demo_sign_in import DemoAuthenticator
+
+c = get_config()
+settings = json.loads(Path(os.environ["HUB_SETTINGS"]).read_text())
+
+gpuspawner.setup(c, settings["catalog"])
+c.JupyterHub.bind_url = settings["url"]
+c.JupyterHub.hub_bind_url = settings["hub_url"]
+c.JupyterHub.db_url = f"sqlite:///{settings['database']}"
+c.JupyterHub.cookie_secret = bytes.fromhex(settings["cookie_secret"])
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0.1}
+# As in the chart: the proxy goes on while the hub does not.
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = settings["proxy_api_url"]
+c.JupyterHub.authenticator_class = DemoAuthenticator
+c.DemoAuthenticator.people = settings["people"]
+c.DemoAuthenticator.password = settings["password"]
+c.Authenticator.manage_groups = True
+c.Authenticator.allow_all = True
+c.KubeSpawner.k8s_api_host = settings["cluster"]
+c.KubeSpawner.namespace = settings["namespace"]
+c.KubeSpawner.cmd = settings["cmd"]
+c.KubeSpawner.delete_grace_period = 1
+c.KubeSpawner.start_timeout = settings["start_timeout"]
+c.KubeSpawner.k8s_api_request_timeout = 2
+c.KubeSpawner.consecutive_failure_limit = 5
+# Nobody's: pods wait until a test binds them.
+c.KubeSpawner.scheduler_name = "a-test"
