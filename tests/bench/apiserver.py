@@ -122,7 +122,7 @@ class Resource:
         yield packer.compress(tail) + packer.flush()
 
     def _pieces(self) -> Iterator[bytes]:
-        for start in range(0, len(self._objects), PIECE):
+        for start in range(0, max(1, len(self._objects)), PIECE):
             before = b"," if start else HEAD
             yield before + b",".join(self._objects[start : start + PIECE])
 
