@@ -81,6 +81,7 @@ def a_pod(
     nominated_node: str | None = None,
     host_ports: Iterable[HostPort] = (),
     anti_affinity: Iterable[PodAffinityTerm] = (),
+    ends_by: float | None = None,
 ) -> Pod:
     """A pod that exists, bound to a node unless `node` is None."""
     asked = {**amounts(gpus=gpus, cpu=cpu, memory=memory), **(requests or {})}
@@ -97,6 +98,7 @@ def a_pod(
         nominated_node=nominated_node,
         host_ports=tuple(host_ports),
         anti_affinity=tuple(anti_affinity),
+        ends_by=ends_by,
     )
 
 

@@ -27,6 +27,7 @@ from gpuspawner.fit import (
     open_nodes,
 )
 from gpuspawner.judging import Judge
+from gpuspawner.line import Line
 from gpuspawner.offers import Offer, Standing, drafts_in
 from gpuspawner.pod import HUB_LABELS, PodPlan
 from gpuspawner.wording import availability
@@ -54,6 +55,7 @@ class Cluster:
         self.index.replace_pods(thing for thing in things if isinstance(thing, Pod))
         self.freshness_now = LIVE
         self.was_synced = True
+        self.line = Line()
         self.abandoned: set[tuple[str, str]] = set()
         self.between: Callable[[], object] = lambda: None
         self.waits = 0

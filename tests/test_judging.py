@@ -14,6 +14,7 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.fit import judge
 from gpuspawner.judging import Judge
+from gpuspawner.line import Line
 from gpuspawner.offers import ADMISSION, Offer, Standing, View, drafts_in
 from gpuspawner.pod import HUB_LABELS, PodPlan, admission_decides
 from gpuspawner.pod.plan import PROFILE_LABEL
@@ -64,6 +65,7 @@ class ApiServer:
         pass
 
     was_synced = True
+    line = Line()
 
     verdict = staticmethod(judge)
 

@@ -15,8 +15,10 @@ from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.fit import likely_node, node_by_eviction, open_nodes, room_requests
+from gpuspawner.in_line import PlaceInLine
+from gpuspawner.line import Waiter
 from gpuspawner.offers import Offer, Situation, Standing, View, judged
-from gpuspawner.pod import PodPlan, admission_decides
+from gpuspawner.pod import PodPlan, admission_decides, avoiding
 
 _SLICE = 0.01
 """Seconds of judging after which the event loop gets its turn."""
@@ -41,11 +43,15 @@ class Judge:
         cluster = self._cluster
         if not cluster.was_synced and cluster.freshness().last_error is None:
             await cluster.wait_synced(first_look_timeout)
-        return self._view()
+        return self._view(cluster.line.all())
+
+    def place_in_line(self, pod_name: str) -> PlaceInLine:
+        """The place of a server's pod among those that wait; it may have none."""
+        return PlaceInLine(self._cluster, self._namespace, pod_name)
 
     async def offers(self, drafts: Iterable[Offer], situation: Situation) -> list[Offer]:
         """What the drafts come to, in their order."""
-        await self._settle_assumed(situation.view.snapshot)
+        await self._settle_others(situation.view.snapshot, situation.view.ahead)
         offers, began = [], time.perf_counter()
         for draft in await self._admitted(tuple(drafts)):
             offers.append(await self._offer(draft, situation))
@@ -80,16 +86,20 @@ class Judge:
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
         while True:
-            await self._settle_assumed(self._cluster.snapshot())
+            ahead = self._cluster.line.ahead_of((self._namespace, pod_name))
+            await self._settle_others(self._cluster.snapshot(), ahead)
             await self._settle(draft, self._cluster.snapshot())
             # No pause from here on: two starts must not see the same room.
-            offer = self._judged(draft, replace(situation, view=self._view()))
+            ahead = self._cluster.line.ahead_of((self._namespace, pod_name))
+            offer = self._judged(draft, replace(situation, view=self._view(ahead)))
             if not offer.contenders or loop.time() >= until:
                 break
             await self._cluster.news(until - loop.time())
         if offer.plan is None or not offer.can_start or offer.contenders:
             return offer, None
-        request = replace(offer.plan.request, namespace=self._namespace, name=pod_name)
+        planned = avoiding(offer.plan, offer.avoids)
+        offer = replace(offer, plan=planned)
+        request = replace(planned.request, namespace=self._namespace, name=pod_name)
         claim = as_assumed(request, *_promised(offer, self._cluster.snapshot()))
         self._cluster.assume(claim)
         return offer, claim
@@ -109,13 +119,13 @@ class Judge:
         end = self._cluster.abandon if may_be_there else self._cluster.forget
         end(claim.pod.namespace, claim.pod.name)
 
-    def _view(self) -> View:
+    def _view(self, ahead: tuple[Waiter, ...]) -> View:
         cluster = self._cluster
         freshness = cluster.freshness()
         if freshness.is_live and not cluster.was_synced:
             # Pods that were on their way before the hub was started may not be counted yet.
             freshness = replace(freshness, state="starting", age=None)
-        return View(cluster.snapshot(), freshness, cluster.verdict, cluster.hidden())
+        return View(cluster.snapshot(), freshness, cluster.verdict, cluster.hidden(), ahead)
 
     async def _offer(self, draft: Offer, situation: Situation) -> Offer:
         await self._settle(draft, situation.view.snapshot)
@@ -125,8 +135,9 @@ class Judge:
         if draft.plan is not None and draft.denial is None:
             await self._cluster.settle(draft.plan.request, snapshot)
 
-    async def _settle_assumed(self, snapshot: Snapshot) -> None:
-        for request in room_requests(snapshot):
+    async def _settle_others(self, snapshot: Snapshot, ahead: Iterable[Waiter]) -> None:
+        waiting = [waiter.request for waiter in ahead if waiter.request is not None]
+        for request in (*room_requests(snapshot), *waiting):
             await self._cluster.settle(request, snapshot)
 
     def _judged(self, draft: Offer, situation: Situation) -> Offer:

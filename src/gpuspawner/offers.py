@@ -16,7 +16,7 @@ from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, PodRequest, Taint
-from gpuspawner.catalog import Accelerator, Catalog, Profile
+from gpuspawner.catalog import START_A_NODE, WAIT, Accelerator, Catalog, Profile
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.fit import (
     Growth,
@@ -27,7 +27,8 @@ from gpuspawner.fit import (
     growths,
     judge,
 )
-from gpuspawner.pod import PodPlan, Settings, plan
+from gpuspawner.line import Waiter, competitors, left_by
+from gpuspawner.pod import PodPlan, Settings, keeping_off, plan
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.quantity import parse_amount
 from gpuspawner.selection import Selection
@@ -62,12 +63,14 @@ class View:
     Attributes:
         verdict_on: gives what `gpuspawner.fit.judge` gives, perhaps sooner.
         hidden: kinds of objects that RBAC hides, and the rights that are missing.
+        ahead: those who wait and go before, the first first.
     """
 
     snapshot: Snapshot
     freshness: Freshness
     verdict_on: Callable[[PodRequest, Snapshot], Verdict] = judge
     hidden: Mapping[str, str] = field(default_factory=dict)
+    ahead: tuple[Waiter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ class Offer:
             for the operator. It is then never said to fit.
         contenders: how many servers that are being started decide, by where they go, whether this
             one fits; 0 if that is clear whatever they do.
+        ahead: how many wait and go before, where this one could run, too.
+        is_kept: whether it would fit, but for the room that is kept for those.
+        avoids: nodes that its pod has to keep off, since room is kept there.
     """
 
     profile: Profile
@@ -116,6 +122,15 @@ class Offer:
     denial: Denial | None = None
     unadmitted: str = ""
     contenders: int = 0
+    ahead: int = 0
+    is_kept: bool = False
+    avoids: frozenset[str] = frozenset()
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether one may wait in line until it can be started."""
+        is_full = self.standing is Standing.BUSY or self.contenders > 0
+        return WAIT in self.profile.when_full and is_full and self.plan is not None
 
     @property
     def can_start(self) -> bool:
@@ -173,18 +188,27 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     if draft.plan is None or not view.freshness.is_live:
         return draft
     request = draft.plan.request
-    verdict = view.verdict_on(request, view.snapshot)
+    found = view.verdict_on(request, view.snapshot)
+    left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
+    verdict = left.verdict
     grown: tuple[Growth, ...] = ()
     if verdict.fits is False and not verdict.refusal:
         grown = growths(request, view.snapshot, _templates(situation.catalog))
+    confined = keeping_off(request, left.avoids)
     standing = _standing(verdict, grown)
+    if standing is Standing.EVICTS and left.avoids:
+        # Others may make way on just the nodes that it keeps off.
+        verdict = view.verdict_on(confined, view.snapshot)
+        standing = _standing(verdict, grown)
+    if standing is Standing.CAN_START_NODE and START_A_NODE not in draft.profile.when_full:
+        standing = Standing.BUSY
     if draft.unadmitted and standing in _STARTS:
         standing = Standing.UNKNOWN
         unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
         verdict = msgspec.structs.replace(
             verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
         )
-    contenders = _contenders(standing, request, verdict, view)
+    contenders = left.rivals or _contenders(standing, confined, verdict, view)
     if contenders:
         standing = Standing.UNKNOWN
     return replace(
@@ -194,6 +218,9 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         growths=grown,
         missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
         contenders=contenders,
+        ahead=len(competitors(request, "", view.ahead, view.snapshot)),
+        is_kept=bool(found.fits) and verdict.fits is False,
+        avoids=left.avoids,
     )
 
 

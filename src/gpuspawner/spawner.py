@@ -7,7 +7,8 @@ The hooks here delegate: what a person may have is `gpuspawner.policy`, what fit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,8 @@ from gpuspawner import form, wording
 from gpuspawner.alternatives import nearest
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.shared import shared_cluster
-from gpuspawner.catalog import Catalog, CatalogError
+from gpuspawner.catalog import Catalog, CatalogError, Profile
+from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
     ignored_settings,
@@ -45,9 +47,8 @@ from gpuspawner.selection import (
     no_such_profile,
     read_selection,
 )
-from gpuspawner.starting.failing_fast import FailingFastKubeSpawner
-from gpuspawner.starting.telling import TellingKubeSpawner
 from gpuspawner.unscheduled import why_unscheduled
+from gpuspawner.waiting import WaitingKubeSpawner
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
 
@@ -66,7 +67,7 @@ _PATIENCE = 0.8
 """Seconds that a start waits until others have found their node: words come within a second."""
 
 
-class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
+class GPUSpawner(WaitingKubeSpawner):
     """A KubeSpawner that offers each person the profiles their groups allow, and what is free.
 
     ``profile_list``, ``options_form`` and ``options_from_form`` keep their meaning for nobody:
@@ -88,6 +89,7 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         self._configured: dict[str, Any] = {}
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
+        self._start_limit: asyncio.Timeout | None = None
         self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
         for name in ignored_settings(self.config):
@@ -115,10 +117,23 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
     @property
     def profile_title(self) -> str:
         """What the profile that was asked for is called; empty if that cannot be told."""
+        return self._profile_asked_for.title if self._profile_asked_for is not None else ""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds for which one may wait in line for the profile that was asked for."""
+        return self._profile_asked_for.longest_wait if self._profile_asked_for is not None else 0
+
+    @property
+    def _profile_asked_for(self) -> Profile | None:
         try:
-            return read_selection(self.user_options, self.catalog).profile.title
+            return read_selection(self.user_options, self.catalog).profile
         except (CatalogError, SelectionError):
-            return ""
+            return None
+
+    def place_in_line(self) -> PlaceInLine:
+        """The place of this server's pod among those that wait."""
+        return self._judge.place_in_line(self.pod_name)
 
     async def get_options_form(self) -> str:
         """The spawn form, judged at this moment.
@@ -217,6 +232,7 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         patience = self.start_timeout - min(5, self.start_timeout / 10)
         try:
             async with asyncio.timeout(self.seconds_left(patience)) as limit:
+                self._start_limit = limit
                 return await super()._start()
         except TimeoutError as error:
             words = self._why_unscheduled() if limit.expired() else ""
@@ -243,6 +259,20 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         return why_unscheduled(pod, self.events if self.events_enabled else ())
 
     async def _offer_asked_for(self) -> Offer:
+        try:
+            offer = await self._claimed(_PATIENCE)
+            if self._claim is None and offer.can_wait:
+                with self._unlimited():
+                    offer = await self.wait_in_line(offer, self._claimed)
+        finally:
+            self.place_in_line().leave()
+        if self._claim is None:
+            raise refusal_of_offer(offer, await self._nearest(offer))
+        self.may_start_node = offer.standing is Standing.CAN_START_NODE
+        return offer
+
+    async def _claimed(self, patience: float = 0.0) -> Offer:
+        """What is asked for, as the person may have it at this moment; claimed if it has room."""
         catalog = self._catalog_or_refuse()
         selection = self._selection_or_refuse(catalog)
         decision = decide(catalog.access, self.person, selection.profile.slug)
@@ -255,11 +285,23 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         draft = draft_of(selection, situation)
         if draft is None:
             self._refuse_profile(selection)
-        offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, _PATIENCE)
-        if self._claim is None:
-            raise refusal_of_offer(offer, await self._nearest(offer, catalog))
-        self.may_start_node = offer.standing is Standing.CAN_START_NODE
+        offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, patience)
         return offer
+
+    @contextmanager
+    def _unlimited(self) -> Iterator[None]:
+        """The time of the start counts from afterwards."""
+        limit, loop = self._start_limit, asyncio.get_running_loop()
+        ends = limit.when() if limit is not None else None
+        if limit is None or ends is None:
+            yield
+            return
+        left = ends - loop.time()
+        limit.reschedule(None)
+        try:
+            yield
+        finally:
+            limit.reschedule(loop.time() + left)
 
     def _catalog_or_refuse(self) -> Catalog:
         try:
@@ -286,8 +328,8 @@ class GPUSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         )
         raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_CHOOSE}")
 
-    async def _nearest(self, offer: Offer, catalog: Catalog) -> Offer | None:
-        situation = await self._situation(catalog)
+    async def _nearest(self, offer: Offer) -> Offer | None:
+        situation = await self._situation(self._catalog_or_refuse())
         return nearest(offer, await self._judge.offers(self._drafts(situation), situation))
 
     @property

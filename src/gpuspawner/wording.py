@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 
 from gpuspawner.capacity.denials import read_denial
 from gpuspawner.catalog import Sharing, duration_seconds
@@ -17,6 +18,7 @@ _NAMES = {
     "memory": "memory",
     "pods": "places for pods",
 }
+_KEPT = "what is free is kept for those who wait in line"
 _MINUTE, _HOUR = 60, 3600
 _SHARING: dict[Sharing, str] = {
     "exclusive": "yours alone",
@@ -28,6 +30,17 @@ _SHARING: dict[Sharing, str] = {
 
 def availability(offer: Offer) -> str:
     """One sentence, without its full stop, on whether the offer can be started and why."""
+    words = standing(offer)
+    if not offer.can_wait:
+        return words
+    if not offer.ahead:
+        return f"{words}; you can wait in line, nobody is ahead"
+    verb = "is" if offer.ahead == 1 else "are"
+    return f"{words}; you can wait in line, {offer.ahead} {verb} ahead"
+
+
+def standing(offer: Offer) -> str:
+    """`availability`, without a word on waiting."""
     if offer.fault:
         return f"cannot start: {CONTRADICTION}"
     if offer.denial is not None:
@@ -36,6 +49,26 @@ def availability(offer: Offer) -> str:
     if verdict is None or offer.standing is Standing.UNKNOWN:
         return f"unknown: {_unknown(offer)}"
     return _SENTENCES[offer.standing](offer, verdict)
+
+
+def in_line(offer: Offer, number: int, left: float | None, *, is_live: bool) -> str:
+    """Where somebody is in the line for a profile, and what is awaited; in sentences.
+
+    Args:
+        offer: as it was judged last.
+        number: of the place; 1 is the first.
+        left: seconds until there is room at the latest; None if that is not known.
+        is_live: whether the cluster is known at this moment.
+    """
+    place = "first" if number == 1 else f"number {number}"
+    words = f"You are {place} in line for {offer.profile.title}."
+    if not is_live:
+        return f"{words} The cluster does not answer at the moment; your place is kept."
+    _, _, why = standing(offer).partition(": ")
+    words = f"{words} {why[0].upper()}{why[1:]}. Your server starts as soon as there is room."
+    if left is None:
+        return f"{words} When that is cannot be known."
+    return f"{words} That is in {spelled(left)} at the latest, unless others take it from this hub."
 
 
 def instead(offer: Offer | None) -> str:
@@ -58,7 +91,12 @@ def sharing(offer: Offer) -> str:
 
 def lasting(duration: str) -> str:
     """A catalog's duration in words: ``"1 day 12 hours"``."""
-    minutes, parts = duration_seconds(duration) // _MINUTE, []
+    return spelled(duration_seconds(duration))
+
+
+def spelled(seconds: float) -> str:
+    """A length of time in words, in whole minutes rounded up: ``"1 day 12 hours"``."""
+    minutes, parts = max(1, ceil(seconds / _MINUTE)), []
     for noun, length in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
         number, minutes = divmod(minutes, length)
         if number:
@@ -136,8 +174,14 @@ def _busy(offer: Offer, verdict: Verdict) -> str:
     if verdict.refusal:
         denial = read_denial(verdict.refusal)
         return f"busy: {denial.words if denial is not None else verdict.refusal}"
-    words = _why_busy(offer, verdict)
-    stuck = [f"{growth.pool} cannot grow: {growth.hindrance}" for growth in offer.growths]
+    words = _KEPT if offer.is_kept else _why_busy(offer, verdict)
+    stuck = [
+        f"{growth.pool} cannot grow: {growth.hindrance}"
+        for growth in offer.growths
+        if growth.hindrance
+    ]
+    if len(stuck) < len(offer.growths):
+        stuck.append("no new node is started for it")
     return f"busy: {'; '.join([words, *stuck])}{_explained(verdict)}"
 
 

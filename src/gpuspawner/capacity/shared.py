@@ -24,6 +24,7 @@ from gpuspawner.capacity.on_their_way import pods_on_their_way
 from gpuspawner.capacity.transport import KubernetesTransport, TransportError
 from gpuspawner.capacity.watching import ClusterWatch
 from gpuspawner.fit import StandingVerdicts, Verdict, doubted, likely_node, open_nodes
+from gpuspawner.line import Line
 from gpuspawner.pod import PodPlan
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class SharedCluster:
     Attributes:
         was_synced: whether `wait_synced` has ended well, after which there is no first look to
             wait for, and pods that were on their way before the hub was started are counted.
+        line: those who wait for room.
     """
 
     def __init__(self, configuration: Configuration, namespace: str) -> None:
@@ -53,6 +55,7 @@ class SharedCluster:
         self._namespace = namespace
         # Assumed pods of which no spawner tells the end.
         self._orphans: set[tuple[str, str]] = set()
+        self.line = Line()
         self._looking = asyncio.Lock()
         self._objects = index.objects
         self.watch = ClusterWatch(self.transport, index=index, feeds=_feeds(index, namespace))
@@ -136,6 +139,10 @@ class SharedCluster:
     def abandon(self, namespace: str, name: str) -> None:
         """Nobody starts a pod any more, and it may be there: count it for as long as it is."""
         self._orphans.add((namespace, name))
+
+    def tell(self) -> None:
+        """End every `news` that somebody waits for."""
+        self.watch.tell()
 
     async def news(self, within: float) -> None:
         """See `ClusterWatch.news`."""

@@ -29,9 +29,13 @@ from gpuspawner.catalog.volumes import (
     SharedMemory,
     Volume,
 )
+from gpuspawner.catalog.waiting import REFUSE, START_A_NODE, WAIT
 
 __all__ = [
     "NFS",
+    "REFUSE",
+    "START_A_NODE",
+    "WAIT",
     "Accelerator",
     "AccessRule",
     "Amounts",

@@ -19,7 +19,7 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.catalog.amounts import Amounts, Bytes, CpuAmounts, MemoryAmounts
 from gpuspawner.catalog.base import Model
 from gpuspawner.catalog.checking import catalog_faults, repeated_slugs
-from gpuspawner.catalog.durations import Duration
+from gpuspawner.catalog.durations import Duration, duration_seconds
 from gpuspawner.catalog.node_pools import NodePool
 from gpuspawner.catalog.placement import NodeSelectorTerm, Toleration
 from gpuspawner.catalog.problems import Finding, shown, sound
@@ -36,7 +36,9 @@ from gpuspawner.catalog.texts import (
     slugified,
 )
 from gpuspawner.catalog.volumes import Volume
+from gpuspawner.catalog.waiting import START_A_NODE, WAIT, WhenFull
 
+_LONGEST_WAIT = "1h"
 Sharing = Literal["exclusive", "mig", "time-slicing", "mps"]
 
 
@@ -154,6 +156,13 @@ class Profile(Model):
     session_limit: Duration | None = None
     """How long a server runs at most (the pod's activeDeadlineSeconds); 90m, 8h or 1d 12h."""
 
+    when_full: WhenFull = (START_A_NODE,)
+    """When no node has room: refuse, wait (in line, until there is room), or start-a-node (where a
+    node pool can grow). wait and start-a-node go together."""
+
+    wait_limit: Duration | None = None
+    """How long one waits in line at most; 1h when left out."""
+
     env: Environment = Field(default_factory=dict)
     """Environment variables; KubeSpawner expands {username} and its other names."""
 
@@ -177,6 +186,13 @@ class Profile(Model):
         marked = (choice.image for choice in self.images if choice.default)
         first = (choice.image for choice in self.images)
         return self.image or next(marked, None) or next(first, None)
+
+    @property
+    def longest_wait(self) -> int:
+        """Seconds for which one may wait in line; 0 if nobody may."""
+        if WAIT not in self.when_full:
+            return 0
+        return duration_seconds(self.wait_limit or _LONGEST_WAIT)
 
 
 _Named = TypeVar("_Named", Accelerator, NodePool)
@@ -271,6 +287,9 @@ def _profile_faults(profile: Profile) -> Iterator[Finding]:
         message = "there is no accelerator to count"
         hint = "name one under accelerator"
         yield Finding(("count",), message, hint, unless=(("accelerator",),))
+    if profile.wait_limit is not None and WAIT not in profile.when_full:
+        message = "nobody waits for this profile"
+        yield Finding(("wait_limit",), message, "write when_full: wait", unless=(("when_full",),))
     yield from repeated_slugs([choice.slug for choice in profile.images], "images")
     marked = [index for index, choice in enumerate(profile.images) if choice.default]
     for index in marked[1:]:

@@ -97,7 +97,9 @@ def _rendered(card: _Card) -> Markup:
 
 
 def _chosen(offers: Sequence[Offer], last: str) -> str | None:
-    startable = [offer for offer in offers if offer.can_start]
+    startable = [offer for offer in offers if offer.can_start] or [
+        offer for offer in offers if offer.can_wait
+    ]
     wanted = [
         *(offer for offer in startable if offer.profile.slug == last),
         *(offer for offer in startable if offer.profile.default),
@@ -115,7 +117,7 @@ def _card(offer: Offer, last: Preselection, *, is_chosen: bool) -> _Card:
         description=profile.description,
         standing=offer.standing.value,
         availability=wording.availability(offer),
-        can_start=offer.can_start,
+        can_start=offer.can_start or offer.can_wait,
         is_chosen=is_chosen,
         accelerator=_accelerator(offer),
         memory=_device_memory(offer),

@@ -7,6 +7,7 @@ the verdict and the pod cannot disagree.
 
 from __future__ import annotations
 
+from gpuspawner.pod.avoiding import avoiding, keeping_off
 from gpuspawner.pod.conflicts import ConflictError
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
 from gpuspawner.pod.plan import (
@@ -28,7 +29,9 @@ __all__ = [
     "SettingError",
     "Settings",
     "admission_decides",
+    "avoiding",
     "base_names",
+    "keeping_off",
     "plan",
     "pod_manifest",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlparse
@@ -17,6 +18,7 @@ LOOK_AGAIN = 0.5
 """Seconds between two looks at a pod that another task keeps up to date."""
 
 STATE_KEY = "gpuspawner"
+_WAITED = "waited"
 _TIMEOUTS = ("start_timeout", "http_timeout")
 _NOT_RUNNING = 1
 _EVENT = "https://schema.jupyter.org/jupyterhub/events/server-action"
@@ -32,9 +34,11 @@ class ResumingKubeSpawner(LastingKubeSpawner):
     Attributes:
         is_resumed: whether the start under way is one that an earlier hub began: its pod is there
             already, no profile is applied to this spawner, and nothing is judged again.
+        seconds_waited: how long the start under way waited before it could create its pod.
     """
 
     is_resumed = False
+    seconds_waited = 0.0
 
     @property
     def server(self) -> Any:
@@ -62,17 +66,20 @@ class ResumingKubeSpawner(LastingKubeSpawner):
     def seconds_left(self, seconds: float) -> float:
         """What is left of `seconds` that the start under way had when it began.
 
-        They count from when the hub called `start`, whichever hub that was.
+        They count from when the hub called `start`, whichever hub that was, less what it waited
+        before it created the pod.
         """
         began = self.orm_spawner.started
         if not self.is_resumed or began is None:
             return seconds
+        seconds += self._saved.get(_WAITED, 0.0)
         return traces.seconds_left(seconds, began.replace(tzinfo=UTC), datetime.now(UTC))
 
     async def _make_create_pod_request(self, *args: Any, **kwargs: Any) -> bool:
         """Create the pod, once the database knows its name and how long the person would wait."""
-        timeouts = {name: getattr(self, name) for name in _TIMEOUTS}
-        self.orm_spawner.state = {**self.get_state(), STATE_KEY: timeouts}
+        saved: dict[str, Any] = {name: getattr(self, name) for name in _TIMEOUTS}
+        saved[_WAITED] = self.seconds_waited
+        self.orm_spawner.state = {**self.get_state(), STATE_KEY: saved}
         self.user.db.commit()
         created: bool = await super()._make_create_pod_request(*args, **kwargs)
         return created
@@ -95,6 +102,12 @@ class ResumingKubeSpawner(LastingKubeSpawner):
             await asyncio.sleep(LOOK_AGAIN)
             pod = await self._created_pod()
         return self._get_pod_url(pod)
+
+    @property
+    def _saved(self) -> dict[str, Any]:
+        """What a hub before this one kept of the start under way."""
+        saved: dict[str, Any] = (self.orm_spawner.state or {}).get(STATE_KEY) or {}
+        return saved
 
     @property
     def _was_cut_off(self) -> bool:
@@ -141,11 +154,16 @@ class ResumingKubeSpawner(LastingKubeSpawner):
     def _go_on(self) -> None:
         """Go on in a task, with all that JupyterHub keeps of a start under way."""
         self.log.info("Going on with the start of %s", self._log_name)
-        for name, value in (self.orm_spawner.state or {}).get(STATE_KEY, {}).items():
+        for name, value in self._saved.items():
             if name in _TIMEOUTS:
                 setattr(self, name, value)
-        self.is_resumed = self._spawn_pending = self._start_pending = True
-        completion = asyncio.create_task(self._complete())
+        self.is_resumed = self._start_pending = True
+        self._begin_again(self._complete())
+
+    def _begin_again(self, start: Coroutine[Any, Any, None]) -> None:
+        """Have `start` run as JupyterHub would have a start that it began itself."""
+        self._spawn_pending = True
+        completion = asyncio.create_task(start)
         completion.add_done_callback(self._completed)
         self._spawn_future: asyncio.Task[None] | None = completion
 
@@ -157,7 +175,6 @@ class ResumingKubeSpawner(LastingKubeSpawner):
 
     async def _complete(self) -> None:
         """What ``User.spawn`` and the handler that called it would have done from `start` on."""
-        user, settings = self.user, self.user.settings
         try:
             self._keep_url(await self.start())
         except Exception as error:
@@ -168,9 +185,14 @@ class ResumingKubeSpawner(LastingKubeSpawner):
         self.start_polling()
         self._waiting_for_response = True
         try:
-            await user._wait_up(self)  # which gives up by itself
+            await self.user._wait_up(self)  # which gives up by itself
         except TimeoutError as error:
             raise _in_words(error, _NO_ANSWER.format(f"{self.http_timeout:.0f}")) from error
+        await self._make_reachable()
+
+    async def _make_reachable(self) -> None:
+        """What the handler that called ``User.spawn`` would do once the server answers."""
+        user, settings = self.user, self.user.settings
         # The proxy takes routes when the hub has begun, and not before.
         await asyncio.shield(settings["app"]._start_future)
         self._proxy_pending = True

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gpuspawner.capacity import wire
+from gpuspawner.capacity.model.ending import ends_by
 from gpuspawner.capacity.model.host_ports import HostPort, host_ports_of
 from gpuspawner.capacity.model.packed_labels import NO_LABELS, repack, unpack
 from gpuspawner.capacity.model.resizing import ResizeRule, held_by
@@ -32,6 +33,8 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
         nominated_node: where the scheduler has made room for it, while it waits.
         anti_affinity: the required terms that keep others away from it.
         claims: names of the PersistentVolumeClaims that it mounts.
+        ends_by: when it has ended at the latest, in seconds since the epoch, by the clock of the
+            cluster: its deadline and the grace after that, or its deletion; None if nothing says.
     """
 
     uid: str
@@ -47,6 +50,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     host_ports: tuple[HostPort, ...] = ()
     anti_affinity: tuple[PodAffinityTerm, ...] = ()
     claims: tuple[str, ...] = ()
+    ends_by: float | None = None
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -102,6 +106,7 @@ def read_pod(obj: bytes | Mapping[str, Any], rule: ResizeRule = ResizeRule.BY_CO
         if spec.affinity
         else (),
         claims=claim_names(spec.volumes, metadata.name),
+        ends_by=ends_by(raw),
     )
 
 

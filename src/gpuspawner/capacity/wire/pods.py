@@ -136,6 +136,8 @@ class PresentPodSpec(Wire):
     priority: int | None = None
     host_network: bool | None = None
     volumes: list[Volume] | None = None
+    active_deadline_seconds: int | None = None
+    termination_grace_period_seconds: int | None = None
 
 
 class ContainerStatus(Wire):
@@ -158,6 +160,7 @@ class PodStatus(Wire):
 
     phase: str | None = None
     nominated_node_name: str | None = None
+    start_time: str | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
     resources: msgspec.Raw = NULL

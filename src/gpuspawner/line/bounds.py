@@ -1,0 +1,103 @@
+"""By when there is room at the latest, where session limits prove it.
+
+It is proven for who waits if the pods that end in time leave room on the node that is kept for
+them, beside all who go before as if those stayed for ever; and if whoever goes before and could use
+one of the nodes concerned asks for the same, so that it is all one who of them takes which. Pods
+that are not of this hub may still take the room: nobody can promise for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.model import Pod, PodRequest
+from gpuspawner.capacity.node_states import NodeState, summed
+from gpuspawner.fit import Verdict
+from gpuspawner.fit.examining import examine, examine_node
+from gpuspawner.fit.surveying import Survey
+from gpuspawner.line.waiters import Waiter
+
+LEEWAY = 60.0
+"""Seconds that the end of a pod may take to be known, over its deadline and grace."""
+
+
+def free_by(request: PodRequest, state: NodeState, others: Sequence[Pod]) -> float | None:
+    """When a node takes a pod at the latest, in seconds since the epoch.
+
+    Args:
+        request: the pod.
+        state: the node.
+        others: pods that are to be there as well, and stay.
+
+    Returns:
+        None if no number of ends that are known makes room.
+    """
+    ending = sorted(
+        (pod for pod in state.pods if pod.ends_by is not None), key=lambda pod: pod.ends_by or 0.0
+    )
+    staying = [pod for pod in state.pods if pod.ends_by is None]
+
+    def takes_it_without(ended: int) -> bool:
+        pods = [*staying, *ending[ended:], *others]
+        return not examine(request, summed(state.node, pods)).first
+
+    if not takes_it_without(len(ending)):
+        return None
+    low, high = 0, len(ending)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if takes_it_without(middle) else (middle + 1, high)
+    return 0.0 if low == 0 else ending[low - 1].ends_by
+
+
+def proven_by(
+    waiter: Waiter, ahead: Sequence[Waiter], snapshot: Snapshot, verdict: Verdict
+) -> float | None:
+    """When who waits has room at the latest, in seconds since the epoch; None if nothing proves it.
+
+    Args:
+        waiter: who waits.
+        ahead: those who go before.
+        snapshot: the cluster.
+        verdict: on the pod of `waiter` in it.
+    """
+    request, state = waiter.request, snapshot.nodes.get(waiter.node)
+    if request is None or state is None or verdict.refusal or Survey(request, snapshot):
+        return None
+    alike = [one for one in ahead if one.request is not None and _is_alike(one.request, request)]
+    names = {waiter.node, *(one.node for one in alike)}
+    if not names <= snapshot.nodes.keys():
+        return None
+    for other in ahead:
+        if other in alike or other.is_held_up:
+            continue
+        if other.request is None or any(
+            not examine_node(other.request, snapshot.nodes[name]).first for name in names
+        ):
+            return None
+    others = [one.pod for one in ahead if one.pod is not None and one.node == waiter.node]
+    # Those that are being started may yet come here.
+    others += [
+        one.pod
+        for one in snapshot.assumed
+        if (waiter.node in one.nodes or not one.nodes) and one.pod.node != waiter.node
+    ]
+    moment = free_by(request, state, others)
+    return None if moment is None else moment + LEEWAY
+
+
+def _is_alike(one: PodRequest, other: PodRequest) -> bool:
+    return _asked(one) == _asked(other)
+
+
+def _asked(request: PodRequest) -> tuple[object, ...]:
+    return (
+        request.requests,
+        request.node_selector,
+        request.affinity,
+        request.tolerations,
+        request.node_name,
+        request.host_ports,
+        request.priority,
+    )

@@ -1,0 +1,255 @@
+"""Who waits, what is kept for them, and what that leaves to others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.builders import a_node, a_pod, a_request, a_snapshot
+
+from gpuspawner.capacity.assumed import as_assumed
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.model import Pod, PodRequest
+from gpuspawner.fit import judge
+from gpuspawner.line import (
+    Left,
+    Line,
+    LineFullError,
+    Waiter,
+    choosing,
+    competitors,
+    left_by,
+    proven_by,
+)
+from gpuspawner.line.bounds import LEEWAY
+
+SINGLE, DUAL = a_request(gpus=1), a_request(gpus=2)
+
+
+def busy(node: str, *gpus: int, ends_by: float | None = None) -> list[Pod]:
+    """A pod for each number of GPUs that are in use on a node."""
+    return [
+        a_pod(f"{node}-{n}", node=node, gpus=number, ends_by=ends_by)
+        for n, number in enumerate(gpus)
+    ]
+
+
+def two_nodes(first: list[Pod], second: list[Pod], gpus: int = 2) -> Snapshot:
+    return a_snapshot(a_node("n1", gpus=gpus), a_node("n2", gpus=gpus), *first, *second)
+
+
+def a_waiter(name: str, request: PodRequest | None, node: str = "", **fields: Any) -> Waiter:
+    return Waiter(("jhub", name), 0.0, request, node, **fields)
+
+
+def left(request: PodRequest, snapshot: Snapshot, *ahead: Waiter) -> Left:
+    return left_by(ahead, request, judge(request, snapshot), snapshot, judge)
+
+
+def chosen(request: PodRequest, snapshot: Snapshot, *ahead: Waiter, nodes: int = 100) -> str | None:
+    [*_, name] = choosing(request, ahead, snapshot, nodes)
+    return name
+
+
+def test_who_came_first_goes_first() -> None:
+    line = Line()
+    for name, since in (("third", 3.0), ("first", 1.0), ("second", 2.0)):
+        line.join(("jhub", name), since, SINGLE, most=3)
+    assert [waiter.key[1] for waiter in line.all()] == ["first", "second", "third"]
+    assert [waiter.key[1] for waiter in line.ahead_of(("jhub", "third"))] == ["first", "second"]
+    assert len(line.ahead_of(("jhub", "a newcomer"))) == 3
+
+
+def test_a_full_line_takes_nobody_but_those_of_before_a_restart() -> None:
+    line = Line()
+    line.announce(("jhub", "old"), 5.0)
+    line.join(("jhub", "new"), 6.0, SINGLE, most=2)
+    with pytest.raises(LineFullError):
+        line.join(("jhub", "another"), 1.0, SINGLE, most=2)
+    line.join(("jhub", "old"), 7.0, DUAL, most=0)
+    [old, _] = line.all()
+    assert (old.key[1], old.since, old.request) == ("old", 5.0, DUAL)
+
+
+def test_who_leaves_makes_room_in_the_line() -> None:
+    line = Line()
+    line.join(("jhub", "one"), 1.0, SINGLE, most=1)
+    line.leave(("jhub", "one"))
+    assert not line
+    line.join(("jhub", "two"), 2.0, SINGLE, most=1)
+
+
+def test_what_is_free_on_a_node_is_kept_for_who_waits_for_more() -> None:
+    snapshot = two_nodes(busy("n1", 1), busy("n2", 2))
+    found = left(SINGLE, snapshot, a_waiter("dual", DUAL, "n1"))
+    assert found.verdict.fits is False
+    assert found.avoids == {"n1"}
+
+
+def test_others_go_where_nothing_is_kept() -> None:
+    snapshot = two_nodes(busy("n1", 1), busy("n2", 1))
+    found = left(SINGLE, snapshot, a_waiter("dual", DUAL, "n1"))
+    assert found.verdict.nodes == {"n2": 1}
+    assert found.verdict.slots == 1
+    assert found.avoids == {"n1"}
+    assert found.rivals == 0
+
+
+def test_a_large_node_takes_others_beside_what_is_kept() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=8), *busy("n1", 5))
+    found = left(SINGLE, snapshot, a_waiter("four", a_request(gpus=4), "n1"))
+    assert (found.verdict.fits, found.avoids) == (False, frozenset({"n1"}))
+    found = left(SINGLE, snapshot, a_waiter("two", a_request(gpus=2, cpu=200), "n1"))
+    assert found.verdict.nodes == {"n1": 1}
+    assert found.avoids == frozenset()
+
+
+def test_nobody_overtakes_who_fits_at_this_moment() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1))
+    assert left(SINGLE, snapshot, a_waiter("first", SINGLE)).rivals == 1
+
+
+def test_who_cannot_use_a_node_is_no_rival_for_it() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), a_node("n2", gpus=2))
+    assert left(SINGLE, snapshot, a_waiter("dual", DUAL)).rivals == 1
+    on_the_first = replace(SINGLE, node_name="n1")
+    assert left(on_the_first, snapshot, a_waiter("dual", DUAL)).rivals == 0
+
+
+def test_who_is_behind_another_is_no_rival_for_what_is_kept_for_that_one() -> None:
+    snapshot = two_nodes(busy("n1", 5), busy("n2", 8), gpus=8)
+    three = a_waiter("three", a_request(gpus=3), "n2")
+    assert left(SINGLE, snapshot, three).rivals == 1, "three are free on n1"
+    # It waits for cores, and two of the three GPUs that are free are kept for it.
+    two = a_waiter("two", a_request(gpus=2, cpu=200), "n1")
+    found = left(SINGLE, snapshot, two, three)
+    assert (found.rivals, found.verdict.nodes) == (0, {"n1": 1})
+
+
+def test_as_long_as_it_is_not_known_what_somebody_waits_for_nobody_overtakes_them() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1))
+    assert left(SINGLE, snapshot, a_waiter("announced", None)).rivals == 1
+
+
+def test_nobody_waits_for_who_is_held_up_by_something_else() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1))
+    found = left(SINGLE, snapshot, a_waiter("over quota", SINGLE, "n1", is_held_up=True))
+    assert (found.rivals, found.avoids, found.verdict.fits) == (0, frozenset(), True)
+
+
+def test_with_nobody_ahead_the_verdict_is_the_same_object() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1))
+    verdict = judge(SINGLE, snapshot)
+    assert left_by((), SINGLE, verdict, snapshot, judge).verdict is verdict
+
+
+def test_it_is_kept_where_the_ends_of_others_are_known_first() -> None:
+    snapshot = a_snapshot(
+        *(a_node(name, gpus=2) for name in ("n1", "n2", "n3")),
+        *busy("n1", 1),
+        *busy("n2", 1, 1, ends_by=9000.0),
+        *busy("n3", 2, ends_by=8000.0),
+    )
+    assert chosen(DUAL, snapshot) == "n3"
+    assert chosen(DUAL, snapshot, a_waiter("first", DUAL, "n3")) == "n2"
+    assert chosen(DUAL, snapshot, a_waiter("first", SINGLE, "n3")) == "n2"
+
+
+def test_it_is_kept_where_the_least_is_missing_if_no_end_is_known() -> None:
+    snapshot = two_nodes(busy("n1", 1, 1), busy("n2", 1))
+    assert chosen(DUAL, snapshot) == "n2"
+
+
+def test_it_is_kept_nowhere_if_no_node_would_ever_take_it() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), a_node("n2", gpus=2, unschedulable=True))
+    assert chosen(DUAL, snapshot) == ""
+
+
+def test_choosing_gives_the_event_loop_its_turns() -> None:
+    snapshot = a_snapshot(*(a_node(f"n{n}", gpus=2) for n in range(10)))
+    assert list(choosing(DUAL, (), snapshot, 3)) == [None, None, None, "n0"]
+
+
+def test_competitors_are_those_who_may_take_what_is_awaited() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=2), a_node("plain"))
+    ahead = (
+        a_waiter("dual", DUAL, "n1"),
+        a_waiter("cpu", a_request(cpu=1000), "plain"),
+        a_waiter("not known yet", None),
+        a_waiter("over quota", SINGLE, "n1", is_held_up=True),
+    )
+    found = competitors(SINGLE, "n1", ahead, snapshot)
+    assert [waiter.key[1] for waiter in found] == ["dual", "not known yet"]
+
+
+def bound(snapshot: Snapshot, waiter: Waiter, *ahead: Waiter) -> float | None:
+    assert waiter.request is not None
+    return proven_by(waiter, ahead, snapshot, judge(waiter.request, snapshot))
+
+
+@pytest.mark.parametrize(
+    ("request_", "pods", "expected"),
+    [
+        pytest.param(SINGLE, busy("n1", 2, ends_by=50.0), 50.0, id="the only pod ends in time"),
+        pytest.param(
+            SINGLE,
+            [*busy("n1", 1, ends_by=70.0), a_pod("b", gpus=1, ends_by=60.0)],
+            60.0,
+            id="the first of two to end is enough for one GPU",
+        ),
+        pytest.param(
+            DUAL,
+            [*busy("n1", 1, ends_by=70.0), a_pod("b", gpus=1, ends_by=60.0)],
+            70.0,
+            id="two GPUs need both to end",
+        ),
+        pytest.param(
+            DUAL,
+            [*busy("n1", 1), a_pod("b", gpus=1, ends_by=60.0)],
+            None,
+            id="one that has no limit may stay for ever",
+        ),
+        pytest.param(
+            SINGLE,
+            [*busy("n1", 1), a_pod("b", gpus=1, ends_by=60.0)],
+            60.0,
+            id="one that has no limit does not matter if another makes room",
+        ),
+    ],
+)
+def test_the_latest_time_follows_from_session_limits(
+    request_: PodRequest, pods: list[Pod], expected: float | None
+) -> None:
+    found = bound(a_snapshot(a_node("n1", gpus=2), *pods), a_waiter("me", request_, "n1"))
+    assert found == (None if expected is None else expected + LEEWAY)
+
+
+def test_who_goes_before_is_thought_to_stay_for_ever() -> None:
+    snapshot = a_snapshot(
+        a_node("n1", gpus=2), *busy("n1", 1, ends_by=60.0), a_pod("b", gpus=1, ends_by=90.0)
+    )
+    me = a_waiter("me", SINGLE, "n1")
+    assert bound(snapshot, me) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "n1")) == 90.0 + LEEWAY
+
+
+def test_nothing_is_proven_behind_somebody_who_asks_for_something_else() -> None:
+    snapshot = a_snapshot(
+        a_node("n1", gpus=2),
+        a_node("n2", gpus=2),
+        *busy("n1", 2, ends_by=60.0),
+        *busy("n2", 2, ends_by=90.0),
+    )
+    me = a_waiter("me", SINGLE, "n1")
+    assert bound(snapshot, me, a_waiter("first", DUAL, "n2")) is None
+    elsewhere = a_waiter("first", replace(DUAL, node_name="n2"), "n2")
+    assert bound(snapshot, me, elsewhere) == 60.0 + LEEWAY
+
+
+def test_a_pod_that_is_being_started_may_yet_come_to_the_node() -> None:
+    snapshot = two_nodes(busy("n1", 1, ends_by=60.0), [], gpus=1)
+    me = a_waiter("me", replace(SINGLE, node_name="n1"), "n1")
+    assert bound(snapshot, me) == 60.0 + LEEWAY
+    starting = as_assumed(replace(SINGLE, name="other"), "n2", frozenset({"n1", "n2"}))
+    assert bound(replace(snapshot, assumed=(starting,)), me) is None
