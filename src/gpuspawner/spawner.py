@@ -18,6 +18,7 @@ from traitlets import Float, TraitError, Unicode, default
 
 from gpuspawner import form, wording
 from gpuspawner.alternatives import nearest
+from gpuspawner.applied import AppliedSettings
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile
@@ -26,12 +27,10 @@ from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
     ignored_settings,
     loaded_catalog,
-    plain,
     warn_once,
 )
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in
 from gpuspawner.outages import is_unreachable
-from gpuspawner.pod import HAS_HOOKS, HOME_CLAIM, HUB_LABELS, SettingError, base_names
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import (
     SEE_THE_LOG,
@@ -86,7 +85,7 @@ class GPUSpawner(WaitingKubeSpawner):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._configured: dict[str, Any] = {}
+        self._applied = AppliedSettings(self)
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
         self._start_limit: asyncio.Timeout | None = None
@@ -156,7 +155,7 @@ class GPUSpawner(WaitingKubeSpawner):
         Raises:
             SpawnRefusedError: they may not, or it does not fit; the words are for the person.
         """
-        self._restore()
+        self._applied.restore()
         self._apply(await self._offer_asked_for())
 
     async def get_pod_manifest(self) -> Any:
@@ -191,7 +190,7 @@ class GPUSpawner(WaitingKubeSpawner):
     def clear_state(self) -> None:
         """Forget the last server, and with it all that its profile changed here."""
         super().clear_state()
-        self._restore()
+        self._applied.restore()
         # JupyterHub calls this when a server has stopped, or could not be stopped.
         claim, self._claim = self._claim, None
         if claim is not None:
@@ -340,7 +339,9 @@ class GPUSpawner(WaitingKubeSpawner):
 
     async def _situation(self, catalog: Catalog) -> Situation:
         view = await self._judge.view(self.first_look_timeout)
-        return Situation(self.person, catalog, self._base(catalog), view, self._expand)
+        return Situation(
+            self.person, catalog, self._applied.base(catalog), view, self._applied.expand
+        )
 
     def _drafts(self, situation: Situation) -> tuple[Offer, ...]:
         """What could be offered; the same as before as long as nothing that decides has changed."""
@@ -349,45 +350,16 @@ class GPUSpawner(WaitingKubeSpawner):
             self._drafted = (ground, tuple(drafts_in(situation)))
         return self._drafted[1]
 
-    def _base(self, catalog: Catalog) -> dict[str, Any]:
-        """The configured values of the traits a plan needs, whatever profile is applied."""
-        serialize = self.api.api_client.sanitize_for_serialization
-        base = {
-            name: plain(self._configured.get(name, getattr(self, name)), serialize)
-            for name in base_names(catalog)
-        }
-        base[HAS_HOOKS] = self.pre_spawn_hook is not None or self.modify_pod_hook is not None
-        base[HUB_LABELS] = self._build_pod_labels({})
-        if self.storage_pvc_ensure:
-            base[HOME_CLAIM] = serialize(self.get_pvc_manifest())
-        return base
-
-    def _expand(self, value: Any) -> Any:
-        try:
-            return self._expand_all(value)
-        except (AttributeError, LookupError, ValueError) as error:
-            raise SettingError(f"{value!r} cannot be expanded: {error!r}") from error
-
     def _apply(self, offer: Offer) -> None:
-        settings = offer.plan.settings if offer.plan is not None else {}
         try:
-            for name, value in settings.items():
-                self._configured[name] = getattr(self, name)
-                setattr(self, name, value)
+            self._applied.apply(offer.plan.settings if offer.plan is not None else {})
         except TraitError as error:
-            self._restore()
             self.log.error("The profile %r cannot be used: %s", offer.profile.slug, error)  # noqa: TRY400 - the words say it all
             raise SpawnRefusedError(
                 503,
                 "misconfigured",
                 f"{offer.profile.title} cannot be started: {wording.CONTRADICTION}.",
             ) from error
-
-    def _restore(self) -> None:
-        """Put back every setting that a profile changed, so that none reaches the next server."""
-        while self._configured:
-            name, value = self._configured.popitem()
-            setattr(self, name, value)
 
     def _last_choice(self, catalog: Catalog) -> form.Preselection:
         try:

@@ -109,7 +109,7 @@ async def test_the_form_beside_a_running_gpu_server_judges_by_the_configuration(
     name = new_name("gpu-users")
     await start(hub, name, "gpu")
     spawner = hub.app.users[name].spawner
-    base = spawner._base(spawner.catalog)
+    base = spawner._applied.base(spawner.catalog)
     assert base["extra_resource_limits"] == {}
     assert base["tolerations"] == []
     await hub.stop_server(name)
