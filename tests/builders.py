@@ -10,16 +10,25 @@ import msgspec
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import (
+    CSIDriver,
+    CSINode,
+    DeviceClass,
     HostPort,
     Node,
     NodeSelectorTerm,
+    PersistentVolume,
+    PersistentVolumeClaim,
     Pod,
     PodAffinityTerm,
     PodRequest,
     Requirement,
+    ResourceClaim,
+    ResourceSlice,
     SpreadConstraint,
+    StorageClass,
     Taint,
     Toleration,
+    VolumeAttachment,
     pack,
 )
 from gpuspawner.capacity.node_states import NodeState
@@ -31,6 +40,17 @@ from gpuspawner.quantity import parse_amount
 GPU = "nvidia.com/gpu"
 LIVE = Freshness("live", age=0.2)
 CORDON = Taint("node.kubernetes.io/unschedulable", "", "NoSchedule")
+TABLES: Mapping[type, str] = {
+    PersistentVolume: "volumes",
+    PersistentVolumeClaim: "claims",
+    StorageClass: "storage_classes",
+    CSINode: "csi_nodes",
+    CSIDriver: "csi_drivers",
+    VolumeAttachment: "attachments",
+    ResourceSlice: "slices",
+    DeviceClass: "device_classes",
+    ResourceClaim: "resource_claims",
+}
 
 
 def amounts(**quantities: str | int) -> dict[str, int]:
@@ -145,11 +165,19 @@ def a_request(
 
 
 def a_snapshot(*things: Node | Pod) -> Snapshot:
-    """The cluster with these nodes and pods, and without quotas."""
+    """The cluster with these nodes and pods, and without quotas; nothing else of it is known."""
+    return a_cluster(*things, unknown=TABLES.values())
+
+
+def a_cluster(*things: Any, unknown: Iterable[str] = ()) -> Snapshot:
+    """A cluster of nothing but these, and without quotas; `unknown` are tables nobody watches."""
     index = ClusterIndex()
     index.objects.table("quotas").replace(())
     index.replace_nodes(thing for thing in things if isinstance(thing, Node))
     index.replace_pods(thing for thing in things if isinstance(thing, Pod))
+    for kind, table in TABLES.items():
+        if table not in unknown:
+            index.objects.table(table).replace(thing for thing in things if isinstance(thing, kind))
     return index.snapshot()
 
 

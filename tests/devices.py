@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import (
     DeviceClass,
     Node,
@@ -163,23 +162,6 @@ def a_pod_with(
 
 
 Thing = Node | Pod | ResourceSlice | DeviceClass | ResourceClaim
-_TABLES: dict[str, type] = {
-    "slices": ResourceSlice,
-    "device_classes": DeviceClass,
-    "resource_claims": ResourceClaim,
-}
-
-
-def a_cluster(*things: Thing, unknown: Iterable[str] = ()) -> Snapshot:
-    """A cluster of these; the tables that are `unknown` are not watched."""
-    index = ClusterIndex()
-    index.objects.table("quotas").replace(())
-    index.replace_nodes(thing for thing in things if isinstance(thing, Node))
-    index.replace_pods(thing for thing in things if isinstance(thing, Pod))
-    for table, kind in _TABLES.items():
-        if table not in unknown:
-            index.objects.table(table).replace(thing for thing in things if isinstance(thing, kind))
-    return index.snapshot()
 
 
 def _selectors(expressions: Iterable[str]) -> list[dict[str, Any]]:

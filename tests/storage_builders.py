@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from gpuspawner.capacity.index import ClusterIndex, Snapshot
+from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
-    CSIDriver,
     CSINode,
     NewClaim,
     Node,
@@ -19,7 +18,6 @@ from gpuspawner.capacity.model import (
     PodRequest,
     Requirement,
     StorageClass,
-    VolumeAttachment,
 )
 from gpuspawner.capacity.node_states import NodeState
 from gpuspawner.fit.reasons import Blocked, Reasons
@@ -29,14 +27,6 @@ from .builders import a_node, a_pod, a_request, altered
 ZONE = "topology.kubernetes.io/zone"
 DRIVER = "example.csi"
 GIB = 2**30
-TABLES: Mapping[type, str] = {
-    PersistentVolume: "volumes",
-    PersistentVolumeClaim: "claims",
-    StorageClass: "storage_classes",
-    CSINode: "csi_nodes",
-    CSIDriver: "csi_drivers",
-    VolumeAttachment: "attachments",
-}
 
 
 def in_zones(*zones: str) -> tuple[NodeSelectorTerm, ...]:
@@ -113,18 +103,6 @@ def mounting(*claims: str, to_make: Iterable[NewClaim] = ()) -> PodRequest:
     to_make = tuple(to_make)
     names = (*claims, *(new.claim.name for new in to_make))
     return replace(a_request(), claims=names, claims_to_make=to_make)
-
-
-def a_stored_cluster(*things: Any, unknown: Iterable[str] = ()) -> Snapshot:
-    """A cluster with these nodes, pods and objects; `unknown` are tables that nobody watches."""
-    index = ClusterIndex()
-    index.objects.table("quotas").replace(())
-    index.replace_nodes(thing for thing in things if isinstance(thing, Node))
-    index.replace_pods(thing for thing in things if isinstance(thing, Pod))
-    for kind, table in TABLES.items():
-        if table not in unknown:
-            index.objects.table(table).replace(thing for thing in things if isinstance(thing, kind))
-    return index.snapshot()
 
 
 def answers(

@@ -10,14 +10,13 @@ from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import PodRequest
 from gpuspawner.fit import StandingVerdicts, judge
 
-from ..builders import GPU, a_node
+from ..builders import GPU, a_cluster, a_node
 from ..devices import (
     DRIVER,
     ENDS,
     Thing,
     a_claim,
     a_class,
-    a_cluster,
     a_device,
     a_pod_with,
     a_slice,

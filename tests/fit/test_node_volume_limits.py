@@ -10,7 +10,7 @@ import pytest
 from gpuspawner.capacity.model import CSINode, PodRequest, VolumeAttachment
 from gpuspawner.fit.node_volume_limits import prepare
 
-from ..builders import a_node, a_request
+from ..builders import a_cluster, a_node, a_request
 from ..storage_builders import (
     DRIVER,
     a_bound_claim,
@@ -19,7 +19,6 @@ from ..storage_builders import (
     a_csi_node,
     a_mounting_pod,
     a_new_claim,
-    a_stored_cluster,
     a_volume,
     answers,
     mounting,
@@ -40,7 +39,7 @@ def held(volume: str, node: str = "n1") -> VolumeAttachment:
 
 
 def ask(request: PodRequest, *things: Any, unknown: tuple[str, ...] = ()) -> object:
-    snapshot = a_stored_cluster(a_node("n1"), *things, unknown=unknown)
+    snapshot = a_cluster(a_node("n1"), *things, unknown=unknown)
     return answers(prepare(request, snapshot), snapshot)
 
 
@@ -160,4 +159,4 @@ def test_attachments_that_cannot_be_seen_do_not_matter_without_a_limit() -> None
 
 
 def test_a_pod_without_claims_needs_no_check() -> None:
-    assert prepare(a_request(), a_stored_cluster(a_node(), unknown=["claims"])) is None
+    assert prepare(a_request(), a_cluster(a_node(), unknown=["claims"])) is None

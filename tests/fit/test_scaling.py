@@ -22,12 +22,11 @@ from gpuspawner.capacity.objects import ClusterObjects
 from gpuspawner.errors import MalformedObjectError
 from gpuspawner.fit import Growth, NodeTemplate, growths
 
-from ..builders import a_node, a_request, a_snapshot
+from ..builders import a_cluster, a_node, a_request, a_snapshot
 from ..storage_builders import (
     ZONE,
     a_bound_claim,
     a_mounting_pod,
-    a_stored_cluster,
     a_volume,
     in_zones,
 )
@@ -163,8 +162,8 @@ def test_a_new_node_does_not_help_a_pod_whose_claim_another_pod_has() -> None:
     claim = replace(a_bound_claim("home", "pv"), access_modes=(READ_WRITE_ONCE_POD,))
     volume = a_volume("pv", claim=("jhub", "home", ""))
     request = replace(ONE, claims=("home",))
-    free = a_stored_cluster(member(0), claim, volume)
-    in_use = a_stored_cluster(member(0), claim, volume, a_mounting_pod("p", "home", node="m0"))
+    free = a_cluster(member(0), claim, volume)
+    in_use = a_cluster(member(0), claim, volume, a_mounting_pod("p", "home", node="m0"))
     assert growths(request, free, [V100]) == (Growth("V100 pool", 4),)
     assert growths(request, in_use, [V100]) == ()
 
@@ -173,7 +172,7 @@ def test_a_home_in_a_zone_that_the_template_does_not_tell_leaves_it_open() -> No
     claim = a_bound_claim("home", "pv")
     volume = a_volume("pv", affinity=in_zones("a"), claim=("jhub", "home", ""))
     request = replace(ONE, claims=("home",))
-    snapshot = a_stored_cluster(member(0), claim, volume)
+    snapshot = a_cluster(member(0), claim, volume)
     assert growths(request, snapshot, [V100]) == (Growth("V100 pool", 4, is_certain=False),)
     zonal = replace(V100, node=replace(NEW, labels={**POOL, ZONE: "a"}))
     assert growths(request, snapshot, [zonal]) == (Growth("V100 pool", 4),)

@@ -18,8 +18,8 @@ from gpuspawner.fit import judge
 from gpuspawner.fit.reasons import Blocked
 from gpuspawner.fit.surveying import Survey
 
-from ..builders import GPU, a_node, a_pod, a_request, a_snapshot, altered
-from ..storage_builders import a_claim, a_mounting_pod, a_stored_cluster, mounting
+from ..builders import GPU, a_cluster, a_node, a_pod, a_request, a_snapshot, altered
+from ..storage_builders import a_claim, a_mounting_pod, mounting
 
 WEB = {"app": "web"}
 APART = PodAffinityTerm("kubernetes.io/hostname", (Requirement("app", "In", ("web",)),))
@@ -75,7 +75,7 @@ def test_a_pod_of_which_its_nodes_tell_everything() -> None:
 def test_a_pod_that_can_go_nowhere_is_asked_of_no_node() -> None:
     claim = a_claim("home", access_modes=(READ_WRITE_ONCE_POD,), storage_class="")
     user = a_mounting_pod("other", "home", node="n1")
-    snapshot = a_stored_cluster(a_node("n1"), a_node("n2"), claim, user)
+    snapshot = a_cluster(a_node("n1"), a_node("n2"), claim, user)
     survey = Survey(mounting("home"), snapshot)
     assert (len(survey.checks), survey.blocked) == (1, Blocked(UNBOUND))
     verdict = judge(mounting("home"), snapshot)

@@ -17,7 +17,7 @@ from gpuspawner.capacity.model import (
 )
 from gpuspawner.fit.volume_binding import prepare
 
-from ..builders import a_node, a_request
+from ..builders import a_cluster, a_node, a_request
 from ..storage_builders import (
     DRIVER,
     GIB,
@@ -27,7 +27,6 @@ from ..storage_builders import (
     a_class,
     a_csi_node,
     a_new_claim,
-    a_stored_cluster,
     a_volume,
     a_zonal_node,
     answers,
@@ -48,7 +47,7 @@ IN_A = a_class(topologies=((Requirement(ZONE, "In", ("a",)),),))
 
 
 def ask(request: PodRequest, *things: Any, unknown: tuple[str, ...] = ()) -> object:
-    snapshot = a_stored_cluster(A, B, *things, unknown=unknown)
+    snapshot = a_cluster(A, B, *things, unknown=unknown)
     return answers(prepare(request, snapshot), snapshot)
 
 
@@ -373,4 +372,4 @@ def test_what_is_certain_goes_before_what_is_unknown() -> None:
 
 
 def test_a_pod_without_claims_needs_no_check() -> None:
-    assert prepare(a_request(), a_stored_cluster(a_node(), unknown=["claims"])) is None
+    assert prepare(a_request(), a_cluster(a_node(), unknown=["claims"])) is None

@@ -10,12 +10,11 @@ import pytest
 from gpuspawner.capacity.model import PodRequest
 from gpuspawner.fit.volume_restrictions import prepare
 
-from ..builders import a_node, a_pod, a_request, altered
+from ..builders import a_cluster, a_node, a_pod, a_request, altered
 from ..storage_builders import (
     a_claim,
     a_mounting_pod,
     a_new_claim,
-    a_stored_cluster,
     answers,
     mounting,
 )
@@ -89,12 +88,12 @@ IN_USE = (
     ],
 )
 def test_one_pod_alone(request_: PodRequest, things: list[Any], expected: object) -> None:
-    snapshot = a_stored_cluster(a_node("n1"), a_node("n2"), *things)
+    snapshot = a_cluster(a_node("n1"), a_node("n2"), *things)
     assert answers(prepare(request_, snapshot), snapshot) == expected
 
 
 def test_without_the_pod_that_uses_it_the_claim_is_free() -> None:
-    snapshot = a_stored_cluster(
+    snapshot = a_cluster(
         a_node("n1"), ALONE, a_mounting_pod("other", "home"), a_mounting_pod("third", "data")
     )
     check = prepare(mounting("home"), snapshot)
@@ -106,11 +105,11 @@ def test_without_the_pod_that_uses_it_the_claim_is_free() -> None:
 
 
 def test_claims_that_cannot_be_seen_leave_every_node_unknown() -> None:
-    snapshot = a_stored_cluster(a_node("n1"), unknown=["claims"])
+    snapshot = a_cluster(a_node("n1"), unknown=["claims"])
     assert answers(prepare(mounting("home"), snapshot), snapshot) == {
         "n1": ["PersistentVolumeClaim"]
     }
 
 
 def test_a_pod_without_claims_needs_no_check() -> None:
-    assert prepare(a_request(), a_stored_cluster(a_node(), a_pod(), unknown=["claims"])) is None
+    assert prepare(a_request(), a_cluster(a_node(), a_pod(), unknown=["claims"])) is None

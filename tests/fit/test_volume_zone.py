@@ -8,13 +8,12 @@ import pytest
 
 from gpuspawner.fit.volume_zone import prepare
 
-from ..builders import a_node, a_request
+from ..builders import a_cluster, a_node, a_request
 from ..storage_builders import (
     ZONE,
     a_bound_claim,
     a_claim,
     a_new_claim,
-    a_stored_cluster,
     a_volume,
     a_zonal_node,
     answers,
@@ -52,9 +51,7 @@ ELSEWHERE = ["node(s) had no available volume zone"]
     ],
 )
 def test_zones(labels: dict[str, str], node_labels: dict[str, str], expected: list[str]) -> None:
-    snapshot = a_stored_cluster(
-        a_node(labels=node_labels), a_bound_claim(), a_volume(labels=labels)
-    )
+    snapshot = a_cluster(a_node(labels=node_labels), a_bound_claim(), a_volume(labels=labels))
     assert answers(prepare(mounting("home"), snapshot), snapshot) == {"n1": expected}
 
 
@@ -84,16 +81,16 @@ def test_zones(labels: dict[str, str], node_labels: dict[str, str], expected: li
     ],
 )
 def test_what_is_there(things: list[Any], unknown: list[str], expected: object) -> None:
-    snapshot = a_stored_cluster(a_zonal_node("n1", "a"), *things, unknown=unknown)
+    snapshot = a_cluster(a_zonal_node("n1", "a"), *things, unknown=unknown)
     assert answers(prepare(mounting("home"), snapshot), snapshot) == expected
 
 
 def test_an_ephemeral_volume_is_not_asked_about() -> None:
     request = mounting(to_make=[a_new_claim(is_ephemeral=True)])
     things = a_zonal_node("n1", "a"), a_bound_claim(), a_volume(labels={ZONE: "b"})
-    snapshot = a_stored_cluster(*things)
+    snapshot = a_cluster(*things)
     assert answers(prepare(request, snapshot), snapshot) == {"n1": []}
 
 
 def test_a_pod_without_claims_needs_no_check() -> None:
-    assert prepare(a_request(), a_stored_cluster(a_node(), unknown=["claims"])) is None
+    assert prepare(a_request(), a_cluster(a_node(), unknown=["claims"])) is None

@@ -66,6 +66,12 @@ async def with_server(hub: Hub, name: str) -> Any:
     return spawner
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def spawner(hub: Hub, new_name: Callable[[str], str]) -> Any:
+    """The spawner of somebody whose server runs."""
+    return await with_server(hub, new_name("students"))
+
+
 def spawner_of(hub: Hub, name: str) -> Any:
     return hub.app.users[name].spawners[""]
 
@@ -79,10 +85,9 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_server_that_runs_is_known_through_an_outage_and_after_it(
-    hub: Hub, new_name: Callable[[str], str], fault: Fault
+    hub: Hub, spawner: Any, fault: Fault
 ) -> None:
-    name = new_name("students")
-    spawner = await with_server(hub, name)
+    name = spawner.user.name
     with away(hub, fault):
         await attempts(hub, ATTEMPTS_OF_KUBESPAWNER + 3)
         assert await spawner.poll() is None
@@ -98,11 +103,8 @@ async def test_a_server_that_runs_is_known_through_an_outage_and_after_it(
     await hub.stop_server(name)
 
 
-async def test_a_pod_that_goes_during_an_outage_is_noticed_after_it(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("students")
-    spawner = await with_server(hub, name)
+async def test_a_pod_that_goes_during_an_outage_is_noticed_after_it(hub: Hub, spawner: Any) -> None:
+    name = spawner.user.name
     with away(hub):
         hub.cluster.store.delete(PODS, NAMESPACE, spawner.pod_name, grace_seconds=0)
         await attempts(hub, ATTEMPTS_OF_KUBESPAWNER + 3)
@@ -116,15 +118,13 @@ async def test_a_pod_that_goes_during_an_outage_is_noticed_after_it(
 
 
 async def test_a_hub_that_starts_in_an_outage_takes_no_server_for_stopped(
-    hub: Hub, new_name: Callable[[str], str]
+    hub: Hub, spawner: Any
 ) -> None:
     """A reflector that has never listed anything is what a new hub has."""
-    name = new_name("students")
-    spawner = await with_server(hub, name)
     with away(hub):
         await KubeSpawner._stop_all_reflectors()
         assert await spawner.poll() is None
-        assert (await (await hub.visitor(name)).get("hub/home")).status == 200
+        assert (await (await hub.visitor(spawner.user.name)).get("hub/home")).status == 200
         assert await spawner.poll() is None
     reflector = spawner.pod_reflector
     await hub.cluster.wait_until(reflector.first_load_future.done, 20)
@@ -157,11 +157,8 @@ async def test_starts_in_an_outage_are_refused_with_words_and_not_counted(
         await hub.stop_server(each)
 
 
-async def test_a_stop_in_an_outage_goes_on_until_the_pod_is_gone(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("students")
-    spawner = await with_server(hub, name)
+async def test_a_stop_in_an_outage_goes_on_until_the_pod_is_gone(hub: Hub, spawner: Any) -> None:
+    name = spawner.user.name
     spawner.k8s_api_request_retry_timeout = 0  # so that KubeSpawner itself does not try again
     visitor = await hub.visitor(name)
     with away(hub):
@@ -189,29 +186,23 @@ async def test_a_webhook_that_fails_is_not_told_as_an_outage_and_counts_nothing(
     assert hub.failures == 0
 
 
-async def test_a_stop_goes_on_while_a_webhook_fails(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("students")
-    await with_server(hub, name)
+async def test_a_stop_goes_on_while_a_webhook_fails(hub: Hub, spawner: Any) -> None:
     hub.cluster.faults.add(FAILING_WEBHOOK, verb="delete", resource="pods", times=3)
-    await hub.stop_server(name)
+    await hub.stop_server(spawner.user.name)
 
 
 @pytest.mark.parametrize("is_listed", [True, False])
 async def test_a_hub_that_is_ending_does_not_wait_for_ever(
     hub: Hub,
-    new_name: Callable[[str], str],
+    spawner: Any,
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_listed: bool,
 ) -> None:
-    name = new_name("students")
-    spawner = await with_server(hub, name)
     monkeypatch.setattr("gpuspawner.outages.kubespawner.SHUTDOWN_PATIENCE", 0.2)
 
     async def shutdown_cancel_tasks() -> None:
-        await hub.app.users[name].stop()
+        await spawner.user.stop()
 
     with away(hub):
         if not is_listed:
@@ -223,10 +214,8 @@ async def test_a_hub_that_is_ending_does_not_wait_for_ever(
 
 
 async def test_a_start_that_is_given_up_while_pods_are_first_listed_spoils_nothing(
-    hub: Hub, new_name: Callable[[str], str]
+    hub: Hub, spawner: Any
 ) -> None:
-    name = new_name("students")
-    spawner = await with_server(hub, name)
     with away(hub):
         await KubeSpawner._stop_all_reflectors()
         poll = asyncio.ensure_future(spawner.poll())
@@ -237,5 +226,5 @@ async def test_a_start_that_is_given_up_while_pods_are_first_listed_spoils_nothi
         assert await spawner.poll() is None
     await hub.cluster.wait_until(spawner.pod_reflector.first_load_future.done, 20)
     assert await spawner.poll() is None
-    await hub.stop_server(name)
+    await hub.stop_server(spawner.user.name)
     await hub.cluster.wait_until(lambda: not spawner.pending, 30)

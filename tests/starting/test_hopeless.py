@@ -384,30 +384,6 @@ NO_SCALE_UP = "pod didn't trigger scale-up: 12 node(s) didn't match Pod's node a
             id="a node that goes away",
         ),
         pytest.param(
-            a_pod(waits("CreateContainerConfigError", 'secret "tls-of-ada" not found')),
-            [],
-            "configuration",
-            "a Secret that does not exist",
-            SYNCING,
-            id="a missing Secret may be made a moment later",
-        ),
-        pytest.param(
-            a_pod(waits("CreateContainerConfigError", "couldn't find key t in Secret hub/x")),
-            [],
-            "configuration",
-            "something that does not exist",
-            SYNCING,
-            id="a key that a Secret lacks",
-        ),
-        pytest.param(
-            a_pod(waits("CreateContainerConfigError", "failed to prepare subPath for volumeMount")),
-            [],
-            "configuration",
-            "cannot be made",
-            RETRYING,
-            id="a path in a volume that a server of files may give later",
-        ),
-        pytest.param(
             a_pod(
                 waits(
                     "CreateContainerConfigError",
@@ -559,6 +535,37 @@ def test_a_pod_that_cannot_come_to_run(
 ) -> None:
     result = found(pod, *events)
     assert (result.code, result.patience) == (code, patience)
+    assert words in result.words
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "patience"),
+    [
+        pytest.param(
+            'secret "tls-of-ada" not found',
+            "a Secret that does not exist",
+            SYNCING,
+            id="a missing Secret may be made a moment later",
+        ),
+        pytest.param(
+            "couldn't find key t in Secret hub/x",
+            "something that does not exist",
+            SYNCING,
+            id="a key that a Secret lacks",
+        ),
+        pytest.param(
+            "failed to prepare subPath for volumeMount",
+            "cannot be made",
+            RETRYING,
+            id="a path in a volume that a server of files may give later",
+        ),
+    ],
+)
+def test_a_container_that_cannot_be_configured_is_given_time(
+    message: str, words: str, patience: float
+) -> None:
+    result = found(a_pod(waits("CreateContainerConfigError", message)))
+    assert (result.code, result.patience) == ("configuration", patience)
     assert words in result.words
 
 

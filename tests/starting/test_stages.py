@@ -33,6 +33,10 @@ def waiting(reason: str) -> dict[str, Any]:
     )
 
 
+def pulling(ago: float = 0) -> dict[str, Any]:
+    return of_notebook("Pulling", f'Pulling image "{IMAGE}"', ago=ago)
+
+
 @pytest.mark.parametrize(
     ("pod", "events", "step", "words"),
     [
@@ -184,25 +188,7 @@ def waiting(reason: str) -> dict[str, Any]:
             id="no sandbox can be made",
         ),
         pytest.param(
-            PLACED,
-            [of_notebook("Pulling", f'Pulling image "{IMAGE}"', ago=59)],
-            Step.IMAGE,
-            "The image is being pulled.",
-            id="the image is being pulled",
-        ),
-        pytest.param(
-            PLACED,
-            [of_notebook("Pulling", f'Pulling image "{IMAGE}"', ago=60)],
-            Step.IMAGE,
-            "The image is being pulled, for 1 min so far.",
-            id="the image has been pulled for a minute",
-        ),
-        pytest.param(
-            PLACED,
-            [of_notebook("Pulling", f'Pulling image "{IMAGE}"', ago=185)],
-            Step.IMAGE,
-            "The image is being pulled, for 3 min so far.",
-            id="the image has been pulled for minutes",
+            PLACED, [pulling()], Step.IMAGE, "The image is being pulled.", id="the image is pulled"
         ),
         pytest.param(
             PLACED,
@@ -227,7 +213,7 @@ def waiting(reason: str) -> dict[str, Any]:
         ),
         pytest.param(
             waiting("ImagePullBackOff"),
-            [of_notebook("Pulling", f'Pulling image "{IMAGE}"')],
+            [pulling()],
             Step.IMAGE,
             "The image could not be pulled. It is tried again.",
             id="the image cannot be pulled",
@@ -319,6 +305,19 @@ def test_what_is_told(
     stage = stage_of(pod, events, NOW)
     assert [now.step for now in stage.steps if now.standing is Standing.CURRENT] == [step]
     assert stage.sentence == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "so_far"),
+    [
+        (59, "."),
+        (60, ", for 1 min so far."),
+        (185, ", for 3 min so far."),
+    ],
+)
+def test_how_long_an_image_has_been_pulled_is_told_in_minutes(seconds: int, so_far: str) -> None:
+    stage = stage_of(PLACED, [pulling(ago=seconds)], NOW)
+    assert stage.sentence == f"The image is being pulled{so_far}"
 
 
 def test_it_is_further_with_each_step() -> None:
