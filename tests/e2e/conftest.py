@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -71,14 +72,15 @@ async def _until_ready(process: asyncio.subprocess.Process) -> str:
     return "".join(lines)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def demo() -> AsyncIterator[Demo]:
     async with running_demo("--port=0", "--still") as demo:
         yield demo
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """Chromium, once a module: its tests run on the loop of the module."""
     if CHROMIUM is None:
         if os.environ.get("GPUSPAWNER_TESTS_REQUIRE_BROWSER"):
             pytest.fail("no chromium on the PATH")

@@ -11,14 +11,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from tests.hub import test_pending as pending
 from tests.hub.conftest import HERE, PASSWORD, Hub, configuration, running_hub
 
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
-
-from .conftest import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,18 +25,6 @@ PULL_SECONDS = 7  # longer than the page waits for the stream, and than it pause
 SCREENSHOTS = os.environ.get("GPUSPAWNER_TESTS_SCREENSHOTS")
 AGAIN, CANCEL = "Cancel and choose again", "Cancel"
 _numbers = count(1)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("GPUSPAWNER_TESTS_REQUIRE_BROWSER"):
-            pytest.fail("no chromium on the PATH")
-        pytest.skip("no chromium on the PATH; install Debian's package chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

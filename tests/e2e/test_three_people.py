@@ -14,6 +14,8 @@ from playwright.async_api import Browser, Page, expect
 
 from .conftest import PASSWORD, Demo
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NEVER = "never fits: asks 128 GiB of memory, the largest node offers 122 GiB"
 GPU_PROFILES = {
     "pytorch-1gpu",
