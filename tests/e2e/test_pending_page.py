@@ -48,17 +48,10 @@ def name() -> str:
 
 
 @asynccontextmanager
-async def starting(
-    browser: Browser,
-    hub: Hub,
-    name: str,
-    profile: str,
-    image: str = "",
-    *,
-    directly: bool = False,
-    **options: Any,
+async def on_the_form(
+    browser: Browser, hub: Hub, name: str, *, directly: bool = False, **options: Any
 ) -> AsyncIterator[Page]:
-    """A browser on the page of a start under way, through the proxy or past it.
+    """A browser on the spawn form, through the proxy or past it.
 
     The proxy that is written in Python keeps the stream of events back until it ends.
     """
@@ -71,13 +64,22 @@ async def starting(
     await page.fill("input[name=password]", PASSWORD)
     await page.click("#login_submit")
     await page.goto(f"{base}spawn")
-    await page.check(f"input[name=profile][value={profile}]")
-    if image:
-        await page.select_option(f"#gpuspawner-{profile}--image", image)
-    await page.get_by_role("button", name="Start").click()
-    await page.wait_for_url("**/hub/spawn-pending/**")
     yield page
     await context.close()
+
+
+@asynccontextmanager
+async def starting(
+    browser: Browser, hub: Hub, name: str, profile: str, image: str = "", **options: Any
+) -> AsyncIterator[Page]:
+    """A browser on the page of a start under way; `options` as for `on_the_form`."""
+    async with on_the_form(browser, hub, name, **options) as page:
+        await page.check(f"input[name=profile][value={profile}]")
+        if image:
+            await page.select_option(f"#gpuspawner-{profile}--image", image)
+        await page.get_by_role("button", name="Start").click()
+        await page.wait_for_url("**/hub/spawn-pending/**")
+        yield page
 
 
 async def photograph(page: Page, name: str) -> None:

@@ -234,21 +234,30 @@ def test_which_image_is_selected(last: Preselection, selected: str) -> None:
     assert options == {"cuda11": selected == "cuda11", "cuda12": selected == "cuda12"}
 
 
+GONE = "What you chose last is not offered to you any more. CPU is chosen instead."
+
+
 @pytest.mark.parametrize(
     ("last", "said"),
     [
-        pytest.param(Preselection(), False, id="nothing was chosen before"),
-        pytest.param(Preselection("gpu"), False, id="it is still offered"),
-        pytest.param(Preselection("huge"), False, id="it is offered, and never fits"),
-        pytest.param(Preselection("of-others"), True, id="it is offered to others"),
-        pytest.param(Preselection(holds=False), True, id="the catalog has it no more"),
+        pytest.param(Preselection(), [], id="nothing was chosen before"),
+        pytest.param(Preselection("gpu"), [], id="it is still offered"),
+        pytest.param(Preselection("huge"), [], id="it is offered, and never fits"),
+        pytest.param(Preselection("of-others"), [GONE], id="it is offered to others"),
+        pytest.param(Preselection(holds=False), [GONE], id="the catalog has it no more"),
     ],
 )
-def test_a_last_choice_that_is_gone_is_said_to_be(last: Preselection, *, said: bool) -> None:
+def test_a_last_choice_that_is_gone_is_said_to_be(last: Preselection, said: list[str]) -> None:
     page = page_of(a_situation(CATALOG, *FREE), last)
-    words = "What you chose last is not offered to you any more."
-    assert any(words in one.text for one in page.all("p", role="status")) is said
+    assert [one.text.strip() for one in page.all("p", role="status")] == said
     assert "of-others" not in page.text
+
+
+def test_nothing_is_said_to_be_chosen_instead_where_nothing_can_be_started() -> None:
+    page = page_of(a_situation(CATALOG), Preselection(holds=False))
+    gone, none = (one.text.strip() for one in page.all("p", role="status"))
+    assert gone == GONE.partition(" CPU")[0]
+    assert none.startswith("None of these can be started at the moment.")
 
 
 async def test_what_a_browser_sends_is_read_back_as_what_was_chosen() -> None:
@@ -316,17 +325,15 @@ def a_catalog_saying(text: str) -> Catalog:
             images=[{"slug": "a", "title": text, "image": "x/y:1"}],
         ),
         accelerators={"a100": {"title": text, "resource": GPU}},
-        access=[
-            {"users": ["*"], "profiles": ["cpu"]},
-            {"groups": ["*"], "profiles": ["gpu"]},
-        ],
+        access=[{"groups": ["*"], "profiles": ["gpu"]}],
     )
 
 
 def a_page_saying(text: str) -> Page:
     person = Person("ada", frozenset({text}))
     situation = a_situation(a_catalog_saying(text), *FREE, person=person)
-    return page_of(situation)
+    # Its title is said to be chosen instead of what is gone.
+    return page_of(situation, Preselection(holds=False))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -184,7 +184,10 @@ async def test_the_page_shows_the_profile_the_steps_and_the_ways_out(
     for file in ("pending.js", "pending.css"):
         url = re.search(rf'(?:src|href)="/base/([^"]*{file}[^"]*)"', page.text)
         assert url, file
-        assert (await visitor.get(url[1])).status == 200
+        async with visitor.session.get(f"{visitor.base}{url[1]}") as answer:
+            assert answer.status == 200
+            # After an upgrade the page does not get a script of the version before.
+            assert answer.headers["Cache-Control"] == "no-cache"
     await cancel(visitor, name)
 
 

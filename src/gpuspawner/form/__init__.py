@@ -39,7 +39,7 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
     cards = [_card(offer, last, is_chosen=offer.profile.slug == chosen) for offer in offers]
     return _template("form.html").render(
         cards=map(_rendered, cards),
-        is_any_chosen=chosen is not None,
+        chosen=next((card.title for card in cards if card.is_chosen), ""),
         last_is_gone=not last.holds or bool(last.profile and last.profile not in _slugs(offers)),
         known=any(offer.verdict is not None for offer in offers),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
@@ -66,5 +67,6 @@ def handlers() -> list[tuple[Any, ...]]:
     return [
         (r"/gpuspawner/cancel/([^/]+)/?", CancelStartHandler),
         (r"/gpuspawner/cancel/([^/]+)/([^/]+)", CancelStartHandler),
-        (r"/gpuspawner/static/(.+)", web.StaticFileHandler, {"path": str(STATIC)}),
+        # Asked for anew each time: a page of this version with a script of the last one would fail.
+        (r"/gpuspawner/static/(.+)", CacheControlStaticFilesHandler, {"path": str(STATIC)}),
     ]
