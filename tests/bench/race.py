@@ -10,53 +10,29 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
 import sys
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
 
 import aiohttp
 import click
-from jupyterhub.utils import random_port
-from yarl import URL
 
 from gpuspawner.simcluster.apimachinery.objects import Object
-from gpuspawner.simcluster.apimachinery.resources import PODS
-from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
 from .claiming import claiming
+from .hubs import FAILURE_LIMIT, NAMESPACE, a_hub
+from .people import Outcome, Person
 from .report import Figures, cell, table
 
 SPAWNERS = {"gpuspawner": "gpuspawner", "kubespawner": "KubeSpawner"}
-NAMESPACE = "jupyterhub"
 GPU = "nvidia.com/gpu"
-FAILURE_LIMIT = 5
-"""The one that Zero to JupyterHub sets."""
 _PATIENCE = 60.0
-_UNTIL_ABORTED = 3.0
-"""JupyterHub ends itself two seconds after the failure that was one too many."""
-# The simulated kubelet puts the pod's own address there.
-_SERVER = [sys.executable, "-I", "-m", "http.server", "--bind", "0.0.0.0", "8888"]
-_CONFIG = f"""
-from traitlets.config import get_config
-load_subconfig({str(Path(__file__).with_name("hub_config.py"))!r})
-get_config().JupyterHub.log_level = "WARN"
-"""
-_RELOAD = 5.0
-"""Seconds after which JupyterHub's page of a server that is being stopped loads itself again."""
-_WORDS = re.compile(r'<p class="spawn-error-msg[^>]*>(.*?)</p>', re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
 _OWN_NAME = re.compile(r"person-\d+")
-_IN_A_ROW = re.compile(r"(\d+) consecutive spawn")
 
 log = logging.getLogger(__name__)
 
@@ -90,169 +66,11 @@ CONTESTS = (
 )
 
 
-Kind = Literal["admitted", "words", "silence"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a person's request came to, after so many seconds.
-
-    Attributes:
-        words: what they read; of silence, what came instead.
-    """
-
-    kind: Kind
-    seconds: float
-    words: str
-
-
-class Person:
-    """Somebody at a browser."""
-
-    def __init__(self, name: str, session: aiohttp.ClientSession, base: str) -> None:
-        self._name = name
-        self._session = session
-        self._base = base
-
-    async def sign_in(self) -> None:
-        """Sign in, and open the spawn form once the hub knows the cluster."""
-        await (await self._session.get(f"{self._base}/hub/login")).read()
-        credentials = {"username": self._name, "password": "for the bench"}
-        url = f"{self._base}/hub/login"
-        async with self._session.post(
-            url, params=self._xsrf, data=credentials, allow_redirects=False
-        ) as answer:
-            if answer.status != 302:
-                raise RuntimeError(f"signing in: {answer.status} {await answer.text()}")
-        async with asyncio.timeout(_PATIENCE):
-            while 'data-standing="unknown"' in await self._form():  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.2)
-
-    async def ask(self, profile: str) -> Outcome:
-        """Send the form, and wait for the server or for words."""
-        began = time.perf_counter()
-        try:
-            kind, words = await self._ask(profile)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            kind, words = "silence", repr(error)
-        return Outcome(kind, time.perf_counter() - began, words)
-
-    async def _ask(self, profile: str) -> tuple[Kind, str]:
-        url = f"{self._base}/hub/spawn"
-        async with self._session.post(
-            url, params=self._xsrf, data={"profile": profile}, allow_redirects=False
-        ) as answer:
-            if answer.status != 302:
-                return _read(await answer.text())
-        url = f"{self._base}/hub/api/users/{self._name}/server/progress"
-        headers = {"Referer": f"{self._base}/hub/spawn-pending/{self._name}"}
-        answer = await self._session.get(url, params=self._xsrf, headers=headers)
-        while answer.status == 400:
-            # A start that has failed is stopped first, and tells nothing meanwhile.
-            await asyncio.sleep(_RELOAD)
-            answer = await self._session.get(url, params=self._xsrf, headers=headers)
-        async with answer:
-            async for line in answer.content:
-                if not line.startswith(b"data:"):
-                    continue
-                event = json.loads(line.removeprefix(b"data:"))
-                if event.get("ready"):
-                    return "admitted", ""
-                if event.get("failed"):
-                    return "words", event["message"]
-            return "silence", f"no more events, status {answer.status}"
-
-    async def _form(self) -> str:
-        async with self._session.get(f"{self._base}/hub/spawn") as answer:
-            return await answer.text()
-
-    @property
-    def _xsrf(self) -> dict[str, str]:
-        cookies = self._session.cookie_jar.filter_cookies(URL(f"{self._base}/hub/"))
-        return {"_xsrf": cookies["_xsrf"].value}
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """A hub as a process, and its cluster."""
-
-    cluster: SimCluster
-    process: asyncio.subprocess.Process
-    base: str
-    log: Path
-
-    @property
-    def has_ended(self) -> bool:
-        return self.process.returncode is not None
-
-    def pods(self) -> list[Object]:
-        return self.cluster.store.list(PODS, NAMESPACE)[0]
-
-    def failures(self) -> int:
-        """Failed starts in a row, which the hub logs from the second on."""
-        return max(map(int, _IN_A_ROW.findall(self.log.read_text())), default=0)
-
-    async def ends_itself(self) -> bool:
-        """Whether it does, if it is let."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.process.wait(), _UNTIL_ABORTED)
-        return self.has_ended
-
-    async def until_up(self) -> None:
-        async with asyncio.timeout(_PATIENCE), aiohttp.ClientSession() as session:
-            while not self.has_ended:
-                try:
-                    async with session.get(f"{self.base}/hub/login") as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.2)
-        raise RuntimeError(f"the hub ended:\n{self.log.read_text()}")
-
-
-@asynccontextmanager
-async def a_hub(spawner: str, contest: Contest) -> AsyncIterator[Hub]:
-    """A hub on a new cluster; no server outlives it."""
-    async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="gpuspawner-race-")))
-        cluster = await stack.enter_async_context(SimCluster(_description(contest)))
-        port = random_port()
-        environment = {
-            **os.environ,
-            "BENCH_SPAWNER": spawner,
-            "BENCH_API": cluster.url,
-            "BENCH_PORT": str(port),
-            "KUBECONFIG": str(cluster.write_kubeconfig(directory / "kubeconfig")),
-        }
-        config, target = directory / "config.py", directory / "hub.log"
-        config.write_text(_CONFIG)
-        with target.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "jupyterhub"),
-                *("--config", str(config)),
-                "--JupyterHub.cleanup_servers=False",
-                f"--KubeSpawner.cmd={_SERVER}",
-                f"--KubeSpawner.start_timeout={contest.start_timeout}",
-                f"--Spawner.consecutive_failure_limit={FAILURE_LIMIT}",
-                env=environment,
-                cwd=directory,
-                stdout=output,
-                stderr=output,
-            )
-        hub = Hub(cluster, process, f"http://127.0.0.1:{port}", target)
-        try:
-            await hub.until_up()
-            yield hub
-        finally:
-            if not hub.has_ended:
-                process.kill()
-            await process.wait()
-
-
 async def race(spawner: str, contest: Contest) -> Figures:
     """One contest at one hub."""
     log.info("%s: %s", spawner, contest.title)
-    async with a_hub(spawner, contest) as hub, AsyncExitStack() as stack:
+    hub_of_its_own = a_hub(spawner, _description(contest), start_timeout=contest.start_timeout)
+    async with hub_of_its_own as hub, AsyncExitStack() as stack:
         people = []
         for number in range(len(contest.profiles)):
             jar = aiohttp.CookieJar(unsafe=True)
@@ -379,15 +197,6 @@ def _gpus(pod: Object) -> int:
         int((container.get("resources", {}).get("limits") or {}).get(GPU, 0))
         for container in pod["spec"]["containers"]
     )
-
-
-def _read(page: str) -> tuple[Kind, str]:
-    found = _WORDS.search(page)
-    return ("words", _plain(found[1])) if found else ("silence", _plain(page))
-
-
-def _plain(html: str) -> str:
-    return " ".join(unescape(_TAG.sub("", html)).split())
 
 
 @click.command()
