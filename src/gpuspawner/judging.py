@@ -49,6 +49,10 @@ class Judge:
         """The place of a server's pod among those that wait; it may have none."""
         return PlaceInLine(self._cluster, self._namespace, pod_name)
 
+    def snapshot(self) -> Snapshot:
+        """The cluster as last known."""
+        return self._cluster.snapshot()
+
     async def offers(self, drafts: Iterable[Offer], situation: Situation) -> list[Offer]:
         """What the drafts come to, in their order."""
         await self._settle_others(situation.view.snapshot, situation.view.ahead)

@@ -32,6 +32,7 @@ from gpuspawner.pod import PodPlan, Settings, keeping_off, plan
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.quantity import parse_amount
 from gpuspawner.selection import Selection
+from gpuspawner.starting.measured import NOTHING_YET, Measured, Typical
 
 _PODS_ON_A_NODE = 110
 """The kubelet's own default."""
@@ -80,6 +81,7 @@ class Situation:
     Attributes:
         base: the configured values of the traits `gpuspawner.pod.base_names` names.
         expand: replaces ``{username}`` and the like, as KubeSpawner will.
+        measured: how long the hub's starts took.
     """
 
     person: Person
@@ -87,6 +89,7 @@ class Situation:
     base: Settings
     view: View
     expand: Callable[[Any], Any] = lambda value: value
+    measured: Measured = NOTHING_YET
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Offer:
         ahead: how many wait and go before, where this one could run, too.
         is_kept: whether it would fit, but for the room that is kept for those.
         avoids: nodes that its pod has to keep off, since room is kept there.
+        node_takes: how long a new node of `pool_to_grow` takes; None if nobody measured it.
     """
 
     profile: Profile
@@ -125,12 +129,20 @@ class Offer:
     ahead: int = 0
     is_kept: bool = False
     avoids: frozenset[str] = frozenset()
+    node_takes: Typical | None = None
 
     @property
     def can_wait(self) -> bool:
         """Whether one may wait in line until it can be started."""
         is_full = self.standing is Standing.BUSY or self.contenders > 0
         return WAIT in self.profile.when_full and is_full and self.plan is not None
+
+    @property
+    def pool_to_grow(self) -> str:
+        """The title of the pool that gets a node for it; empty if none has to, or can."""
+        if self.standing is not Standing.CAN_START_NODE:
+            return ""
+        return next(growth.pool for growth in self.growths if not growth.hindrance)
 
     @property
     def can_start(self) -> bool:
@@ -211,7 +223,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     contenders = left.rivals or _contenders(standing, confined, verdict, view)
     if contenders:
         standing = Standing.UNKNOWN
-    return replace(
+    offer = replace(
         draft,
         standing=standing,
         verdict=verdict,
@@ -222,6 +234,13 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         is_kept=bool(found.fits) and verdict.fits is False,
         avoids=left.avoids,
     )
+    return replace(offer, node_takes=situation.measured.node_of(offer.pool_to_grow))
+
+
+def pool_of(node: Node, catalog: Catalog) -> str:
+    """The title of the catalog's pool that a node belongs to; empty if it is in none."""
+    pools = catalog.node_pools.values()
+    return next((pool.title for pool in pools if pool.labels.items() <= node.labels.items()), "")
 
 
 def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:

@@ -29,7 +29,7 @@ from gpuspawner.kubespawner_config import (
     loaded_catalog,
     warn_once,
 )
-from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in
+from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in, pool_of
 from gpuspawner.outages import is_unreachable
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import (
@@ -46,6 +46,8 @@ from gpuspawner.selection import (
     no_such_profile,
     read_selection,
 )
+from gpuspawner.starting.measuring import Ground
+from gpuspawner.starting.telling import measured
 from gpuspawner.unscheduled import why_unscheduled
 from gpuspawner.waiting import WaitingKubeSpawner
 
@@ -268,6 +270,7 @@ class GPUSpawner(WaitingKubeSpawner):
         if self._claim is None:
             raise refusal_of_offer(offer, await self._nearest(offer))
         self.may_start_node = offer.standing is Standing.CAN_START_NODE
+        self.pool_to_grow = offer.pool_to_grow
         return offer
 
     async def _claimed(self, patience: float = 0.0) -> Offer:
@@ -331,6 +334,12 @@ class GPUSpawner(WaitingKubeSpawner):
         situation = await self._situation(self._catalog_or_refuse())
         return nearest(offer, await self._judge.offers(self._drafts(situation), situation))
 
+    def _ground_of(self, node: str) -> Ground | None:
+        state = self._judge.snapshot().nodes.get(node)
+        if state is None:
+            return None
+        return Ground(state.node.created, pool_of(state.node, self.catalog))
+
     @property
     def _judge(self) -> Judge:
         namespace = "" if self.enable_user_namespaces else self.namespace
@@ -340,7 +349,12 @@ class GPUSpawner(WaitingKubeSpawner):
     async def _situation(self, catalog: Catalog) -> Situation:
         view = await self._judge.view(self.first_look_timeout)
         return Situation(
-            self.person, catalog, self._applied.base(catalog), view, self._applied.expand
+            self.person,
+            catalog,
+            self._applied.base(catalog),
+            view,
+            self._applied.expand,
+            measured(),
         )
 
     def _drafts(self, situation: Situation) -> tuple[Offer, ...]:

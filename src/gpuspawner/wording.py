@@ -141,8 +141,8 @@ def _evicting(_: Offer, verdict: Verdict) -> str:
 
 
 def _growing(offer: Offer, _: Verdict) -> str:
-    growth = next(growth for growth in offer.growths if not growth.hindrance)
-    return f"can start a node: none has room now, {growth.pool} can grow; it takes some minutes"
+    takes = offer.node_takes.as_clause if offer.node_takes else "it takes some minutes"
+    return f"can start a node: none has room now, {offer.pool_to_grow} can grow; {takes}"
 
 
 def _queued(_: Offer, verdict: Verdict) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from gpuspawner.starting.heard import hear
+from gpuspawner.starting.measured import NOTHING, Durations, Measured, Usual, key_of_pool
 from gpuspawner.starting.places import sentence
 
-from .pods import NOW, an_event, unscheduled
+from .pods import NOW, a_time, an_event, unscheduled
 
 SCHEDULER, AUTOSCALER, KARPENTER = "default-scheduler", "cluster-autoscaler", "karpenter"
 NO_VICTIMS = (
@@ -19,10 +20,13 @@ NO_VICTIMS = (
 FULL = f"0/8 nodes are available: 1 Insufficient nvidia.com/gpu.{NO_VICTIMS}"
 WAITS = "Waiting for a place: no node has a GPU left. It starts as soon as there is one."
 GROUP = "gke-pilot-hubs-cluster-nb-user-05"
+URL = (
+    "https://www.googleapis.com/compute/v1/projects/acme/zones/us-central1-b/instanceGroups/"
+    f"{GROUP}"
+)
 TRIGGERED = an_event(
     "TriggeredScaleUp",
-    "pod triggered scale-up: [{https://www.googleapis.com/compute/v1/projects/acme/zones/"
-    f"us-central1-b/instanceGroups/{GROUP} 0->1 (max: 10)}}]",
+    f"pod triggered scale-up: [{{{URL} 0->1 (max: 10)}}]",
     ago=200,
     source=AUTOSCALER,
 )
@@ -32,8 +36,8 @@ def no_scale_up(text: str, ago: float = 5) -> dict[str, Any]:
     return an_event("NotTriggerScaleUp", text, ago=ago, source=AUTOSCALER)
 
 
-def said(pod: dict[str, Any], *events: dict[str, Any], minutes: float | None = None) -> str:
-    return sentence(pod, hear(pod, events), NOW, minutes)
+def said(pod: dict[str, Any], *events: dict[str, Any], usual: Usual = NOTHING) -> str:
+    return sentence(pod, hear(pod, events), NOW, usual)
 
 
 @pytest.mark.parametrize(
@@ -194,25 +198,12 @@ def test_a_pod_for_which_others_make_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "minutes", "words"),
+    ("events", "words"),
     [
         pytest.param(
             [TRIGGERED],
-            None,
             "A node is being started for it, for 3 min so far.",
-            id="a node is on its way, and nobody has measured how long it takes",
-        ),
-        pytest.param(
-            [TRIGGERED],
-            4.6,
-            "A node is being started for it, for 3 min so far. That typically takes 5 min here.",
-            id="a node is on its way, and it was measured",
-        ),
-        pytest.param(
-            [an_event("TriggeredScaleUp", "pod triggered scale-up: [{x 11->12 (max: 25)}]")],
-            0.2,
-            "A node is being started for it. That typically takes 1 min here.",
-            id="since just now",
+            id="a node is on its way, and nobody has measured how long that takes",
         ),
         pytest.param(
             [
@@ -223,7 +214,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     source=KARPENTER,
                 )
             ],
-            None,
             "A node is being started for it.",
             id="Karpenter starts one",
         ),
@@ -235,7 +225,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     source=KARPENTER,
                 )
             ],
-            None,
             "A node was chosen for it. It starts when there is room on it.",
             id="Karpenter counts on one that is there",
         ),
@@ -246,7 +235,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     "affinity/selector, 3 max node group size reached"
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: as many nodes run as are allowed.",
             id="the pool is as large as it may be",
         ),
@@ -257,7 +245,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     "1 max limit reached"
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: as many nodes run as are allowed.",
             id="the same in an older version",
         ),
@@ -269,7 +256,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     "that the pod didn't tolerate, 1 in backoff after failed scale-up"
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: starting one has failed, and is tried "
             "again later.",
             id="a scale-up failed before",
@@ -283,7 +269,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     source=AUTOSCALER,
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: the quota for nodes is used up.",
             id="the cloud's quota is used up",
         ),
@@ -294,7 +279,6 @@ def test_a_pod_for_which_others_make_way() -> None:
                     "1 Insufficient nvidia.com/gpu, 1 Insufficient cpu, 1 Insufficient memory"
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: a new one would be too small.",
             id="a new node would be too small",
         ),
@@ -306,14 +290,12 @@ def test_a_pod_for_which_others_make_way() -> None:
                     "affinity/selector"
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: none of the kinds that can be started "
             "would take it.",
             id="no pool of its kind",
         ),
         pytest.param(
             [no_scale_up("pod didn't trigger scale-up (it wouldn't fit if a new node is added)")],
-            None,
             f"{WAITS} No new node can be started for it.",
             id="no reason is given",
         ),
@@ -326,31 +308,89 @@ def test_a_pod_for_which_others_make_way() -> None:
                     source=KARPENTER,
                 )
             ],
-            None,
             f"{WAITS} No new node can be started for it: as many nodes run as are allowed.",
             id="Karpenter's pool is as large as it may be",
         ),
         pytest.param(
             [no_scale_up("pod didn't trigger scale-up: 1 max limit reached", ago=300), TRIGGERED],
-            None,
             "A node is being started for it, for 3 min so far.",
             id="it could not grow, and then it could",
         ),
         pytest.param(
             [TRIGGERED, no_scale_up("pod didn't trigger scale-up: 1 max limit reached")],
-            None,
             f"{WAITS} No new node can be started for it: as many nodes run as are allowed.",
             id="it could grow, and then it could not",
         ),
         pytest.param(
             [TRIGGERED, an_event("FailedScheduling", FULL, source=SCHEDULER)],
-            None,
             "A node is being started for it, for 3 min so far.",
             id="the scheduler goes on saying that there is no place",
         ),
     ],
 )
-def test_the_autoscalers_words(
-    events: list[dict[str, Any]], minutes: float | None, words: str
+def test_the_autoscalers_words(events: list[dict[str, Any]], words: str) -> None:
+    assert said(unscheduled(FULL), *events) == words
+
+
+CLAIMED = an_event(
+    "Nominated", "Pod should schedule on: nodeclaim/default-cvkcv", source=KARPENTER, ago=30
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "measured", "words"),
+    [
+        pytest.param(
+            [TRIGGERED],
+            {URL: (240, 276, 600)},
+            "A node is being started for it, for 3 min so far; typically 5 min.",
+            id="of the group that grows",
+        ),
+        pytest.param(
+            [TRIGGERED],
+            {URL: (276,)},
+            "A node is being started for it, for 3 min so far; last time it took 5 min.",
+            id="of the group that grows, once",
+        ),
+        pytest.param(
+            [CLAIMED],
+            {"default": (90, 90, 90)},
+            "A node is being started for it; typically 2 min.",
+            id="of Karpenter's pool",
+        ),
+        pytest.param(
+            [TRIGGERED],
+            {key_of_pool("the A100 pool"): (240, 240, 240)},
+            "A node is being started for it, for 3 min so far; typically 4 min.",
+            id="of the pool that was expected to grow",
+        ),
+        pytest.param(
+            [TRIGGERED],
+            {key_of_pool("the A100 pool"): (240, 240, 240), URL: (600, 600, 600)},
+            "A node is being started for it, for 3 min so far; typically 10 min.",
+            id="what the autoscaler says it grows counts for more than what was expected",
+        ),
+        pytest.param(
+            [TRIGGERED],
+            {"another": (240, 240, 240), key_of_pool("another"): (240, 240, 240)},
+            "A node is being started for it, for 3 min so far.",
+            id="of others only",
+        ),
+        pytest.param(
+            [no_scale_up("pod didn't trigger scale-up: 1 max limit reached")],
+            {key_of_pool("the A100 pool"): (240, 240, 240)},
+            f"{WAITS} No new node can be started for it: as many nodes run as are allowed.",
+            id="no node is started",
+        ),
+    ],
+)
+def test_how_long_a_node_typically_takes(
+    events: list[dict[str, Any]], measured: dict[str, tuple[float, ...]], words: str
 ) -> None:
-    assert said(unscheduled(FULL), *events, minutes=minutes) == words
+    usual = Usual(Measured(nodes=Durations(measured)), pool="the A100 pool")
+    assert said(unscheduled(FULL), *events, usual=usual) == words
+
+
+def test_a_call_for_a_node_that_is_repeated_counts_from_the_first() -> None:
+    again = {**TRIGGERED, "firstTimestamp": a_time(420)}
+    assert said(unscheduled(FULL), again) == "A node is being started for it, for 7 min so far."

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpuspawner.starting.measured import Durations, Measured, Usual
 from gpuspawner.starting.stages import MOST_LINES, Stage, as_event, stage_of
 from gpuspawner.starting.steps import Standing, Step
 
@@ -318,6 +319,38 @@ def test_what_is_told(
 def test_how_long_an_image_has_been_pulled_is_told_in_minutes(seconds: int, so_far: str) -> None:
     stage = stage_of(PLACED, [pulling(ago=seconds)], NOW)
     assert stage.sentence == f"The image is being pulled{so_far}"
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        pytest.param(
+            {IMAGE: (200, 250, 900)},
+            "The image is being pulled, for 3 min so far; typically 4 min.",
+            id="of this image",
+        ),
+        pytest.param(
+            {IMAGE: (600, 250)},
+            "The image is being pulled, for 3 min so far; last time it took 4 min.",
+            id="of this image, too seldom to call it typical",
+        ),
+        pytest.param(
+            {IMAGE: (9, 10, 11)},
+            "The image is being pulled, for 3 min so far; typically less than a minute.",
+            id="of one that is pulled at once",
+        ),
+        pytest.param(
+            {f"{IMAGE}-2": (200, 250, 900)},
+            "The image is being pulled, for 3 min so far.",
+            id="of another image",
+        ),
+    ],
+)
+def test_how_long_an_image_typically_takes(
+    measured: dict[str, tuple[float, ...]], words: str
+) -> None:
+    usual = Usual(Measured(images=Durations(measured)))
+    assert stage_of(PLACED, [pulling(ago=185)], NOW, usual).sentence == words
 
 
 def test_it_is_further_with_each_step() -> None:

@@ -23,6 +23,7 @@ class Heard:
         container: the name of the container it is about; empty if it names none.
         is_before: whether that is an init container, which runs before the others.
         at: when it last happened; None if that is not said.
+        since: when it first happened; None if that is not said.
     """
 
     reason: str
@@ -31,6 +32,7 @@ class Heard:
     container: str = ""
     is_before: bool = False
     at: datetime | None = None
+    since: datetime | None = None
 
 
 def hear(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> tuple[Heard, ...]:
@@ -69,6 +71,7 @@ def _read(event: Mapping[str, Any]) -> Heard:
         event.get("eventTime"),
         event.get("firstTimestamp"),
     )
+    moments = [moment for text in times if (moment := read_time(text))]
     return Heard(
         reason=str(event.get("reason") or ""),
         text=str(event.get("message") or ""),
@@ -77,5 +80,6 @@ def _read(event: Mapping[str, Any]) -> Heard:
         ),
         container=container[2] if container else "",
         is_before=container is not None and container[1] == "initContainers",
-        at=max((moment for text in times if (moment := read_time(text))), default=None),
+        at=max(moments, default=None),
+        since=min(moments, default=None),
     )

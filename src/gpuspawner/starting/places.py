@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from gpuspawner.starting.growth import (
+    GROWING,
+    groups_that_grow,
+    growing_since,
+    is_node_coming,
+    last_of_the_autoscaler,
+)
 from gpuspawner.starting.heard import Heard
+from gpuspawner.starting.measured import NOTHING, Usual
 from gpuspawner.starting.steps import condition
 
 _MINUTE = 60.0
@@ -110,7 +118,7 @@ _CANNOT_GROW = (
 
 
 def sentence(
-    pod: Mapping[str, Any], heard: Sequence[Heard], now: datetime, node_minutes: float | None
+    pod: Mapping[str, Any], heard: Sequence[Heard], now: datetime, usual: Usual = NOTHING
 ) -> str:
     """What is awaited before a node is found.
 
@@ -118,11 +126,13 @@ def sentence(
         pod: in JSON.
         heard: what was said of it, the oldest first.
         now: to tell how long a node has been on its way.
-        node_minutes: how long that took before, as measured; None if nobody measured it.
+        usual: how long that took before.
     """
-    autoscaler = _last_of_the_autoscaler(heard)
-    if autoscaler and autoscaler.reason in _GROWING:
-        return _growing(autoscaler, now, node_minutes)
+    autoscaler = last_of_the_autoscaler(heard)
+    if autoscaler and autoscaler.reason in GROWING:
+        if not is_node_coming(autoscaler):
+            return "A node was chosen for it. It starts when there is room on it."
+        return _growing(heard, now, usual)
     if (pod.get("status") or {}).get("nominatedNodeName"):
         return (
             "A place was found for it: servers of lower priority are making way, and it starts "
@@ -182,33 +192,14 @@ def _asked(pod: Mapping[str, Any], resource: str) -> str:
     return ""
 
 
-_GROWING = frozenset({"TriggeredScaleUp", "Nominated"})
-_FAILED = re.compile(r"scale.up\b.*\bfailed\b", re.IGNORECASE)
-
-
-def _last_of_the_autoscaler(heard: Sequence[Heard]) -> Heard | None:
-    """What an autoscaler said last of a node for this pod."""
-    for one in reversed(heard):
-        if (
-            one.reason in _GROWING
-            or one.reason == "NotTriggerScaleUp"
-            or (one.reason == "FailedScheduling" and one.source == "karpenter")
-            or _FAILED.search(one.text)
-        ):
-            return one
-    return None
-
-
-def _growing(said: Heard, now: datetime, node_minutes: float | None) -> str:
-    if said.reason == "Nominated" and not re.search(r"nodeclaim|machine", said.text):
-        return "A node was chosen for it. It starts when there is room on it."
-    minutes = (now - said.at).total_seconds() / _MINUTE if said.at else 0.0
+def _growing(heard: Sequence[Heard], now: datetime, usual: Usual) -> str:
+    since = growing_since(heard)
+    minutes = (now - since).total_seconds() / _MINUTE if since else 0.0
     words = "A node is being started for it"
     if minutes >= 1:
         words += f", for {minutes:.0f} min so far"
-    if node_minutes is None:
-        return f"{words}."
-    return f"{words}. That typically takes {max(1, round(node_minutes))} min here."
+    typical = usual.node(groups_that_grow(heard))
+    return f"{words}; {typical.briefly}." if typical else f"{words}."
 
 
 def _not_growing(text: str) -> str:

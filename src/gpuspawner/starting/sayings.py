@@ -14,6 +14,8 @@ from typing import Any
 
 from gpuspawner.starting import places
 from gpuspawner.starting.heard import Heard, about
+from gpuspawner.starting.measured import NOTHING, Usual
+from gpuspawner.starting.measuring import DURATION, pulling, seconds_in
 from gpuspawner.starting.steps import (
     Step,
     condition,
@@ -22,9 +24,7 @@ from gpuspawner.starting.steps import (
 )
 
 _MINUTE = 60.0
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
-_TOOK = re.compile(r" in ((?:\d+(?:\.\d+)?(?:h|ms|us|µs|ns|m|s))+)")
+_TOOK = re.compile(rf" in ({DURATION})")
 
 
 def sentence(
@@ -32,7 +32,7 @@ def sentence(
     pod: Mapping[str, Any],
     heard: Sequence[Heard],
     now: datetime,
-    node_minutes: float | None = None,
+    usual: Usual = NOTHING,
 ) -> str:
     """What is awaited now.
 
@@ -41,17 +41,17 @@ def sentence(
         pod: in JSON; empty as long as there is none.
         heard: what was said of it, the oldest first.
         now: to tell how long something has taken so far.
-        node_minutes: how long a new node took here, as measured; None if nobody measured it.
+        usual: how long nodes and images took here.
     """
     match step:
         case Step.ADMITTED:
             return _admitted(pod)
         case Step.SCHEDULED:
-            return places.sentence(pod, heard, now, node_minutes)
+            return places.sentence(pod, heard, now, usual)
         case Step.VOLUMES:
             return _volumes(heard)
         case Step.IMAGE:
-            return _image(pod, heard, now)
+            return _image(pod, heard, now, usual)
         case Step.CONTAINER:
             return _container(pod, heard)
         case Step.NOTEBOOK:
@@ -109,13 +109,15 @@ _OF_VOLUMES: tuple[tuple[str, Callable[[str], str]], ...] = (
 _NOT_PULLED = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"})
 
 
-def _image(pod: Mapping[str, Any], heard: Sequence[Heard], now: datetime) -> str:
+def _image(pod: Mapping[str, Any], heard: Sequence[Heard], now: datetime, usual: Usual) -> str:
     if (notebook_state(pod).get("waiting") or {}).get("reason") in _NOT_PULLED:
         return "The image could not be pulled. It is tried again."
     for one in reversed(heard):
         if one.reason == "Pulling":
             what = "What prepares your server" if one.is_before else "The image"
-            return f"{what} is being pulled{_so_far(one.at, now)}."
+            typical = usual.image(pulling(one.text))
+            took = f"; {typical.briefly}" if typical else ""
+            return f"{what} is being pulled{_so_far(one.at, now)}{took}."
         if one.reason == "FailedCreatePodSandBox":
             return "The node could not set up the network for your server. It is tried again."
         if one.reason in ("Created", "Started"):
@@ -146,8 +148,7 @@ def _pulled(text: str) -> str:
     took = _TOOK.search(text)
     if took is None:
         return "The image is on the node already."
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(took[1]))
-    return f"The image was pulled in {_exactly(seconds)}."
+    return f"The image was pulled in {_exactly(seconds_in(took[1]))}."
 
 
 def _exactly(seconds: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gpuspawner.starting.cleaning import clean
 from gpuspawner.starting.heard import Heard, hear
+from gpuspawner.starting.measured import NOTHING, Usual
 from gpuspawner.starting.sayings import sentence
 from gpuspawner.starting.steps import Standing, Step, StepNow, condition, current_step, steps_up_to
 
@@ -53,7 +54,7 @@ def stage_of(
     pod: Mapping[str, Any] | None,
     events: Iterable[Mapping[str, Any]],
     now: datetime,
-    node_minutes: float | None = None,
+    usual: Usual = NOTHING,
 ) -> Stage:
     """Where a start is.
 
@@ -61,14 +62,14 @@ def stage_of(
         pod: in JSON, as a watch last told of it; None if there is none yet.
         events: of pods of its name, in JSON, in any order.
         now: with a time zone.
-        node_minutes: how long a new node took here, as measured; None if nobody measured it.
+        usual: how long nodes and images took here.
     """
     pod = pod or {}
     heard = hear(pod, events)
     step = current_step(pod, heard)
     return Stage(
         steps_up_to(step),
-        sentence(step, pod, heard, now, node_minutes),
+        sentence(step, pod, heard, now, usual),
         _said(pod, heard),
     )
 

@@ -12,10 +12,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from gpuspawner.outages import LastingKubeSpawner
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.starting.failing_fast import events_of
+from gpuspawner.starting.measured import NOTHING_YET, Measured, Usual
+from gpuspawner.starting.measuring import Ground, with_start
 from gpuspawner.starting.stages import Stage, as_event, stage_of
 
 PERIOD = 1.0
@@ -25,18 +28,33 @@ _CANCELLED = "The start was cancelled."
 _BEING_CANCELLED = "The start is being cancelled."
 
 
-class TellingKubeSpawner(LastingKubeSpawner):
-    """A KubeSpawner that tells of a start in words, for as long as the hub waits for it."""
+_measured: WeakKeyDictionary[asyncio.AbstractEventLoop, Measured] = WeakKeyDictionary()
 
+
+def measured() -> Measured:
+    """What the starts of this hub, which is the one of the running event loop, have told so far."""
+    return _measured.get(asyncio.get_running_loop(), NOTHING_YET)
+
+
+class TellingKubeSpawner(LastingKubeSpawner):
+    """A KubeSpawner that tells of a start in words, for as long as the hub waits for it.
+
+    Attributes:
+        pool_to_grow: the title of the pool for which a start was let through because it can start a
+            node; whoever lets it through sets it.
+    """
+
+    pool_to_grow = ""
     _starting: asyncio.Future[Any] | None = None
     _is_cancelled = False
+    _uid_measured: str | None = None
 
     @property
     def stage(self) -> Stage:
         """Where the start under way is at this moment, from what is known without asking."""
-        pods = self.pod_reflector.pods if self.pod_reflector else {}
-        pod: Mapping[str, Any] | None = pods.get(f"{self.namespace}/{self.pod_name}")
-        stage = stage_of(pod, self._events_of(pod), datetime.now(UTC))
+        pod = self._pod_in_sight
+        usual = Usual(measured(), self.pool_to_grow)
+        stage = stage_of(pod, self._events_of(pod), datetime.now(UTC), usual)
         if self._is_cancelled:
             return Stage(stage.steps, _BEING_CANCELLED, stage.said)
         return stage
@@ -75,9 +93,9 @@ class TellingKubeSpawner(LastingKubeSpawner):
         return True
 
     def clear_state(self) -> None:
-        """Forget the last server, and that it was cancelled."""
+        """Forget the last server, that it was cancelled, and what was to grow for it."""
         super().clear_state()
-        self._starting, self._is_cancelled = None, False
+        self._starting, self._is_cancelled, self.pool_to_grow = None, False, ""
 
     async def _start(self) -> Any:
         """KubeSpawner's start.
@@ -88,7 +106,7 @@ class TellingKubeSpawner(LastingKubeSpawner):
         """
         if self._is_cancelled:
             raise _cancelled()
-        self._starting = asyncio.ensure_future(super()._start())
+        self._starting = asyncio.ensure_future(self._start_and_measure())
         try:
             return await self._starting
         except asyncio.CancelledError:
@@ -98,6 +116,39 @@ class TellingKubeSpawner(LastingKubeSpawner):
         # JupyterHub stops only what `poll` finds, and a pod that was just made is not yet seen.
         await self.stop()
         raise _cancelled()
+
+    async def _start_and_measure(self) -> Any:
+        """KubeSpawner's start; what it told of nodes and images is kept, however it ends."""
+        try:
+            return await super()._start()
+        finally:
+            try:
+                self._take_measures()
+            except Exception:
+                self.log.exception("What the start of %s took is not known", self._log_name)
+
+    def _take_measures(self) -> None:
+        pod = self._pod_in_sight
+        uid = (pod or {}).get("metadata", {}).get("uid")
+        if pod is None or uid == self._uid_measured:
+            return
+        self._uid_measured = uid
+        # Afresh, since `events_of` may lack the last second, in which the image was pulled.
+        events = [
+            event
+            for event in (self.event_reflector.resources.values() if self.event_reflector else ())
+            if (event.get("involvedObject") or {}).get("uid") == uid
+        ]
+        name = (pod.get("spec") or {}).get("nodeName")
+        ground = self._ground_of(name) if name else None
+        is_promised = bool(self.pool_to_grow)
+        known = with_start(measured(), pod, events, ground, is_node_promised=is_promised)
+        _measured[asyncio.get_running_loop()] = known
+
+    def _ground_of(self, node: str) -> Ground | None:
+        """What is known of a node by its name; nothing, for one who does not look at nodes."""
+        del node
+        return None
 
     async def _make_create_pod_request(self, *args: Any, **kwargs: Any) -> bool:
         """Create the pod; who is cancelled meanwhile knows that it is there, or will not be."""
@@ -109,6 +160,12 @@ class TellingKubeSpawner(LastingKubeSpawner):
             creating.cancel()
             raise
         return created
+
+    @property
+    def _pod_in_sight(self) -> Mapping[str, Any] | None:
+        pods = self.pod_reflector.pods if self.pod_reflector else {}
+        pod: Mapping[str, Any] | None = pods.get(f"{self.namespace}/{self.pod_name}")
+        return pod
 
     @property
     def _is_start_over(self) -> bool:

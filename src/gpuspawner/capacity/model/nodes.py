@@ -22,7 +22,11 @@ class Taint:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node, as far as scheduling looks at it."""
+    """A node, as far as scheduling looks at it.
+
+    Attributes:
+        created: when its object was made, as Kubernetes writes it; scheduling does not look at it.
+    """
 
     name: str
     uid: str
@@ -31,6 +35,7 @@ class Node:
     unschedulable: bool
     allocatable: Resources
     capacity: Resources
+    created: str = ""
 
 
 def read_node(obj: bytes | Mapping[str, Any]) -> Node:
@@ -53,4 +58,5 @@ def read_node(obj: bytes | Mapping[str, Any]) -> Node:
         unschedulable=bool(spec.unschedulable),
         allocatable=amounts_of(status.allocatable),
         capacity=amounts_of(status.capacity),
+        created=raw.metadata.creation_timestamp or "",
     )

@@ -6,6 +6,12 @@ from gpuspawner.capacity.wire.base import Metadata, Quantities, Wire
 from gpuspawner.capacity.wire.placement import Taint
 
 
+class NodeMetadata(Metadata):
+    """ObjectMeta of a node."""
+
+    creation_timestamp: str | None = None
+
+
 class NodeSpec(Wire):
     """core/v1 NodeSpec."""
 
@@ -23,6 +29,6 @@ class NodeStatus(Wire):
 class Node(Wire):
     """core/v1 Node."""
 
-    metadata: Metadata
+    metadata: NodeMetadata
     spec: NodeSpec | None = None
     status: NodeStatus | None = None
