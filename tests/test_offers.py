@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.model import Node, Pod
-from gpuspawner.offers import Offer, Situation, Standing, offer_of, offers_in
+from gpuspawner.offers import Offer, Situation, Standing, offer_of, offers_in, pool_of
 from gpuspawner.policy import Person
 from gpuspawner.selection import Selection
 
@@ -63,6 +63,52 @@ def test_where_a_profile_stands(
     assert (offer.standing, offer.can_start) == (standing, can_start)
     assert offer.verdict is not None
     assert offer.fault == ""
+
+
+POOLS = {
+    pool: {
+        "title": f"the {pool} pool",
+        "labels": {"pool": pool},
+        "allocatable": {"cpu": 64, "memory": "256Gi", "nvidia.com/gpu": gpus},
+        "most_nodes": 1,
+    }
+    for pool, gpus in (("small", 0), ("large", 2), ("spare", 2))
+}
+
+
+@pytest.mark.parametrize(
+    ("things", "pool"),
+    [
+        pytest.param([], "the large pool", id="the first whose node would take it"),
+        pytest.param(
+            [a_node(labels={"pool": "large"})],
+            "the spare pool",
+            id="the first may have no more nodes",
+        ),
+        pytest.param([a_node(gpus=2)], "", id="it is free"),
+        pytest.param(
+            [a_node("n1", labels={"pool": "large"}), a_node("n2", labels={"pool": "spare"})],
+            "",
+            id="no pool can grow",
+        ),
+    ],
+)
+def test_the_pool_that_grows_for_it(things: list[Node | Pod], pool: str) -> None:
+    situation = a_situation(a_catalog(a_profile("gpu"), node_pools=POOLS), *things)
+    assert the_offer("gpu", situation).pool_to_grow == pool
+
+
+@pytest.mark.parametrize(
+    ("labels", "pool"),
+    [
+        pytest.param({"pool": "large", "zone": "a"}, "the large pool", id="by its labels"),
+        pytest.param({"pool": "other"}, "", id="in none"),
+        pytest.param({}, "", id="without labels"),
+    ],
+)
+def test_the_pool_of_a_node(labels: dict[str, str], pool: str) -> None:
+    catalog = a_catalog(a_profile("gpu"), node_pools=POOLS)
+    assert pool_of(a_node(labels=labels), catalog) == pool
 
 
 STATES = st.builds(

@@ -13,6 +13,7 @@ from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.model import HostPort, Node, Pod, Taint
 from gpuspawner.catalog import Catalog
 from gpuspawner.offers import Offer, Standing, offers_in
+from gpuspawner.starting.measured import Durations, Measured, key_of_pool
 from gpuspawner.wording import availability, named, sharing
 
 from .builders import CORDON, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation, altered
@@ -292,6 +293,23 @@ def test_what_would_help(slug: str, things: list[Node | Pod], words: str) -> Non
 def test_pools_that_grow(things: list[Node | Pod], words: str) -> None:
     catalog = a_catalog(a_profile("gpu"), node_pools=POOLS)
     assert words_of("gpu", *things, catalog=catalog) == words
+
+
+@pytest.mark.parametrize(
+    ("pool", "seconds", "words"),
+    [
+        pytest.param("the V100 pool", (300, 360, 900), "it typically takes 6 min", id="often"),
+        pytest.param("the V100 pool", (360,), "last time it took 6 min", id="once"),
+        pytest.param("another pool", (360,), "it takes some minutes", id="only of another pool"),
+    ],
+)
+def test_how_long_a_pool_takes_to_grow(pool: str, seconds: tuple[float, ...], words: str) -> None:
+    situation = a_situation(a_catalog(a_profile("gpu"), node_pools=POOLS))
+    measured = Measured(nodes=Durations({key_of_pool(pool): seconds}))
+    offer = offers_in(replace(situation, measured=measured))[-1]
+    assert availability(offer) == (
+        f"can start a node: none has room now, the V100 pool can grow; {words}"
+    )
 
 
 def test_a_pool_of_which_too_little_is_known_is_not_hidden() -> None:

@@ -54,6 +54,7 @@ def test_a_node_as_the_api_server_sends_it() -> None:
                 "metadata": {
                     "name": "gpu-1",
                     "uid": "0a",
+                    "creationTimestamp": "2026-07-01T12:00:00Z",
                     "labels": {"gpu": "a100"},
                     "annotations": {"long": "text"},
                     "managedFields": [{"manager": "kubelet"}],
@@ -74,6 +75,7 @@ def test_a_node_as_the_api_server_sends_it() -> None:
     assert (node.name, node.uid, node.labels) == ("gpu-1", "0a", {"gpu": "a100"})
     assert node.taints == (Taint("a", "b", "NoSchedule"),)
     assert node.unschedulable is True
+    assert node.created == "2026-07-01T12:00:00Z"
     assert node.allocatable == {"cpu": 63500, "memory": 125 * GIB, GPU: 2, "pods": 110}
     assert node.capacity["memory"] == 128 * 10**9
 
@@ -96,6 +98,7 @@ def test_a_node_as_the_api_server_sends_it() -> None:
 def test_a_node_that_says_nothing_has_nothing(obj: dict[str, Any]) -> None:
     node = read_node(obj)
     assert (node.uid, node.labels, node.taints, node.unschedulable) == ("", {}, (), False)
+    assert node.created == ""
     assert (node.allocatable, node.capacity) == ({}, {})
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from kubespawner import KubeSpawner
 
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.starting import telling
+from gpuspawner.starting.measured import Measured, key_of_pool
+from gpuspawner.starting.measuring import Ground
 from gpuspawner.starting.stages import Stage, stage_of
-from gpuspawner.starting.telling import TellingKubeSpawner
+from gpuspawner.starting.telling import TellingKubeSpawner, measured
 
-from .pods import NOW, a_pod, of_notebook
+from .pods import IMAGE, NOW, a_pod, a_time, of_notebook
 
 ASKED = stage_of(None, [], NOW)
 PLACED = stage_of(a_pod(node="n1"), [], NOW)
@@ -166,3 +170,130 @@ async def test_a_pod_that_is_being_made_is_made_before_the_start_ends(
     with pytest.raises(asyncio.CancelledError):
         await making
     assert made == ["pod"]
+
+
+class Holding:
+    """A reflector that holds these objects."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        self.resources = {str(number): held for number, held in enumerate(objects)}
+
+
+class Measuring(TellingKubeSpawner):
+    """One whose pod, events and node are given."""
+
+    pod: dict[str, Any] | None = None
+    event_reflector: Holding | None = None
+
+    @property
+    def _pod_in_sight(self) -> dict[str, Any] | None:
+        return self.pod
+
+    def _ground_of(self, node: str) -> Ground | None:
+        return Ground(a_time(90), "the A100 pool") if node == "n1" else None
+
+
+PULL = of_notebook("Pulled", f'Successfully pulled image "{IMAGE}" in 4m0s')
+
+
+def measuring(node: str = "n1") -> Measuring:
+    scheduled = {"status": "True", "lastTransitionTime": a_time(60)}
+    spawner = Measuring(_mock=True)
+    spawner.pod = a_pod(
+        node=node,
+        conditions={"PodScheduled": scheduled},
+        metadata={"creationTimestamp": a_time(600)},
+    )
+    spawner.event_reflector = Holding(PULL, {**PULL, "involvedObject": {"uid": "u-9"}}, {})
+    spawner.pool_to_grow = "the A100 pool"
+    return spawner
+
+
+async def at_once(_: KubeSpawner) -> str:
+    return "http://10.0.0.1:8888"
+
+
+async def fails(_: KubeSpawner) -> str:
+    raise LookupError
+
+
+@pytest.mark.parametrize("start", [at_once, fails])
+async def test_however_a_start_ends_it_tells_how_long_node_and_image_took(
+    monkeypatch: pytest.MonkeyPatch, start: Callable[[KubeSpawner], Any]
+) -> None:
+    monkeypatch.setattr(KubeSpawner, "_start", start)
+    assert measured() == Measured()
+    with suppress(LookupError):
+        await measuring()._start()
+    assert measured() == Measured().and_image(IMAGE, 240).and_node(
+        (key_of_pool("the A100 pool"),), 540
+    )
+
+
+async def test_a_start_that_is_cancelled_tells_too(under_way: asyncio.Event) -> None:
+    spawner = measuring()
+    start = asyncio.create_task(spawner._start())
+    await under_way.wait()
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert measured().images.lasts == {IMAGE: (240,)}
+
+
+async def test_a_pod_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the server before is there when the next start is refused."""
+    monkeypatch.setattr(KubeSpawner, "_start", at_once)
+    spawner = measuring()
+    await spawner._start()
+    spawner.clear_state()
+    await spawner._start()
+    assert measured().images.lasts == {IMAGE: (240,)}
+
+
+async def test_an_image_is_measured_where_nothing_is_known_of_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(KubeSpawner, "_start", at_once)
+    await measuring(node="n2")._start()
+    assert measured() == Measured().and_image(IMAGE, 240)
+
+
+async def test_a_node_is_measured_where_events_are_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(KubeSpawner, "_start", at_once)
+    spawner = measuring()
+    spawner.event_reflector = None
+    await spawner._start()
+    assert measured() == Measured().and_node((key_of_pool("the A100 pool"),), 540)
+
+
+async def test_a_start_succeeds_though_it_cannot_be_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: Measuring, node: str) -> Ground:
+        raise LookupError(node)
+
+    monkeypatch.setattr(KubeSpawner, "_start", at_once)
+    monkeypatch.setattr(Measuring, "_ground_of", broken)
+    assert await measuring()._start() == "http://10.0.0.1:8888"
+    assert measured() == Measured()
+
+
+async def test_what_was_measured_is_said_of_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(KubeSpawner, "_start", at_once)
+    await measuring()._start()
+    spawner = measuring()
+    spawner.pod = a_pod(node="n1")
+    monkeypatch.setattr(
+        telling, "events_of", lambda *_: [of_notebook("Pulling", f'Pulling image "{IMAGE}"')]
+    )
+    assert spawner.stage.sentence.endswith("; last time it took 4 min.")
+
+
+async def test_what_was_to_grow_for_the_last_server_is_not_for_the_next() -> None:
+    spawner = measuring()
+    spawner.clear_state()
+    assert spawner.pool_to_grow == ""
