@@ -158,6 +158,7 @@ async def test_what_a_node_took_is_said_on_the_form_and_at_the_next_start(
     (pod,) = await hub.cluster.wait_until(lambda: hub.pods_of(first), 30)
     call_for_a_node(hub.cluster, pod)
     await until_said(hub, first, f"{STARTING}.")
+    assert hub.app.users[first].spawner.pool_to_grow == "the V100 pool"
     made = pod["metadata"]["creationTimestamp"]
     await hub.cluster.wait_until(lambda: timestamp(datetime.now(UTC)) > made, 5)
     hub.cluster.store.create(NODES, None, node)
