@@ -388,6 +388,18 @@ class TestDeletion:
             await node.gone()
         assert addresses[0] == addresses[1]
 
+    async def test_an_address_is_given_back_once(self, node: Node) -> None:
+        node.create(a_pod("true", name="ended"))
+        await node.phase("Succeeded", "ended")
+        node.create(a_pod("sleep", "1000", name="next"))
+        await node.phase("Running", "next")
+        assert node.status("ended")["podIP"] == node.status("next")["podIP"]
+        node.store.delete(PODS, "default", "ended")
+        await node.gone("ended")
+        node.create(a_pod("sleep", "1000", name="last"))
+        await node.phase("Running", "last")
+        assert node.status("next")["podIP"] != node.status("last")["podIP"]
+
     async def test_a_finalizer_keeps_the_object_after_the_process(self, node: Node) -> None:
         pod = python("import time; time.sleep(1000)")
         pod["metadata"]["finalizers"] = ["example.org/hold"]
@@ -414,6 +426,129 @@ async def _until_deleted(events: Any) -> AsyncIterator[Any]:
         yield event
         if event.type == "DELETED":
             return
+
+
+class TestActiveDeadline:
+    """`pkg/kubelet/active_deadline.go`; who waits for a GPU is told from it when one frees."""
+
+    async def test_a_pod_past_its_deadline_has_failed_and_is_still_there(self, node: Node) -> None:
+        node.create(with_deadline(python("import time; time.sleep(1000)"), 1000))
+        await node.phase("Running")
+        started_at = node.status()["startTime"]
+        expire(node)
+        await node.phase("Failed")
+        status, container = node.status(), node.container()
+        assert status["reason"] == "DeadlineExceeded"
+        assert status["message"] == "Pod was active on the node longer than the specified deadline"
+        assert status["startTime"] == started_at
+        assert container["state"]["terminated"]["exitCode"] == 128 + signal.SIGTERM
+        assert container["ready"] is False
+        assert node.said()[-2:] == ["DeadlineExceeded", "Killing"]
+        node.store.delete(PODS, "default", "p")
+        await node.gone()
+
+    async def test_the_phase_is_terminal_only_once_the_container_has_ended(
+        self, node: Node
+    ) -> None:
+        node.create(with_deadline(python(DEAF, grace=1), 1000))
+        await node.until(lambda: "ready" in node.log())
+        pids = [int(pid) for pid in node.log().split()[1:]]
+        expire(node)
+        await node.until(lambda: "Killing" in node.said())
+        assert node.status()["phase"] == "Running"
+        assert "reason" not in node.status()
+        await node.phase("Failed")
+        assert not any(is_alive(pid) for pid in pids)
+
+    async def test_one_that_ends_well_when_asked_has_failed_all_the_same(self, node: Node) -> None:
+        node.create(with_deadline(a_pod(), 1000))
+        await node.phase("Running")
+        expire(node)
+        await node.phase("Failed")
+        assert node.container()["state"]["terminated"]["reason"] == "Completed"
+        reasons = {c["type"]: c.get("reason") for c in node.status()["conditions"]}
+        assert (reasons["Ready"], reasons["ContainersReady"]) == ("PodFailed", "PodFailed")
+        assert node.status()["reason"] == "DeadlineExceeded"
+
+    async def test_its_devices_and_address_are_free_while_it_is_still_there(
+        self, node: Node
+    ) -> None:
+        for name in ("a", "b"):
+            node.create(with_deadline(a_pod(name=name, requests={GPU: "2"}), 1000))
+            await node.phase("Running", name)
+            expire(node, name)
+            await node.phase("Failed", name)
+        assert node.status("a")["podIP"] == node.status("b")["podIP"]
+
+    async def test_the_time_in_which_it_waits_for_its_image_counts(self, node: Node) -> None:
+        node.agent.image_pull_seconds = 1000
+        node.create(with_deadline(a_pod("sleep", "1000"), 1))
+        await node.phase("Failed")
+        assert node.status()["reason"] == "DeadlineExceeded"
+        terminated = node.container()["state"]["terminated"]
+        assert (terminated["reason"], terminated["exitCode"]) == ("ContainerStatusUnknown", 137)
+        assert (
+            node.container()["containerID" if "containerID" in node.container() else "imageID"]
+            == ""
+        )
+        assert "Started" not in node.said()
+
+    async def test_it_counts_from_the_start_time_that_the_pod_already_had(self, node: Node) -> None:
+        pod = with_deadline(a_pod(), 60)
+        del pod["spec"]["nodeName"]
+        node.create(pod)
+        long_ago = {"status": {"startTime": "2020-01-01T00:00:00Z"}}
+        node.store.patch(PODS, "default", "p", long_ago, subresource="status")
+        node.store.bind("default", "p", "worker")
+        await node.phase("Failed")
+        assert node.status()["startTime"] == "2020-01-01T00:00:00Z"
+
+    async def test_a_pod_that_has_ended_does_not_exceed_its_deadline(self, node: Node) -> None:
+        node.create(with_deadline(a_pod("true"), 1000))
+        await node.phase("Succeeded")
+        expire(node)
+        node.create(with_deadline(a_pod(name="later"), 1))
+        await node.phase("Failed", "later")
+        assert node.status()["phase"] == "Succeeded"
+        assert "DeadlineExceeded" not in node.said()
+
+    async def test_a_deletion_ends_a_pod_that_is_past_its_deadline(self, node: Node) -> None:
+        node.create(with_deadline(python(DEAF, grace=1000), 1000))
+        await node.until(lambda: "ready" in node.log())
+        expire(node)
+        await node.until(lambda: "Killing" in node.said())
+        node.store.delete(PODS, "default", "p", grace_seconds=1)
+        await node.gone()
+
+
+def with_deadline(pod: Object, seconds: int) -> Object:
+    pod["spec"]["activeDeadlineSeconds"] = seconds
+    return pod
+
+
+def expire(node: Node, name: str = "p") -> None:
+    """Shorten the deadline of a pod to a second, which has passed, or is about to."""
+    node.store.patch(PODS, "default", name, {"spec": {"activeDeadlineSeconds": 1}})
+
+
+class TestEvents:
+    async def test_what_is_said_of_a_container_names_it(self, node: Node) -> None:
+        node.create(with_deadline(a_pod("sleep", "1000"), 1000))
+        await node.phase("Running")
+        expire(node)
+        await node.phase("Failed")
+        paths = {
+            event["reason"]: event["involvedObject"].get("fieldPath")
+            for event in node.store.list(EVENTS, "default")[0]
+        }
+        assert paths == {
+            "Pulling": "spec.containers{notebook}",
+            "Pulled": "spec.containers{notebook}",
+            "Created": "spec.containers{notebook}",
+            "Started": "spec.containers{notebook}",
+            "Killing": "spec.containers{notebook}",
+            "DeadlineExceeded": None,
+        }
 
 
 class TestShutdown:

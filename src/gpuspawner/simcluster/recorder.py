@@ -35,16 +35,28 @@ class EventRecorder:
         self._kept = kept
         self._written: OrderedDict[tuple[str, ...], tuple[str, str]] = OrderedDict()
 
-    def record(self, pod: Object, source: Source, kind: str, reason: str, message: str) -> None:
-        """Say `message` about `pod`; `kind` is Normal or Warning.
+    def record(  # noqa: PLR0913 - an event's own parts
+        self,
+        pod: Object,
+        source: Source,
+        kind: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+    ) -> None:
+        """Say `message` about `pod`, or what is at `field_path` in it; `kind` is Normal or Warning.
 
         What is said of a pod whose namespace is going or gone is lost, as it is in a real cluster.
         """
-        key = (pod["metadata"]["uid"], source.component, source.host, reason, message)
+        uid = pod["metadata"]["uid"]
+        key = (uid, field_path, source.component, source.host, reason, message)
         if key in self._written and self._count_up(*self._written[key]):
             self._written.move_to_end(key)
             return
         event = _event(pod, source, kind, reason, message)
+        if field_path:
+            event["involvedObject"]["fieldPath"] = field_path
         namespace, name = event["metadata"]["namespace"], event["metadata"]["name"]
         try:
             self._store.create(EVENTS, namespace, event)

@@ -13,11 +13,10 @@ from gpuspawner.simcluster.informer import follow
 from gpuspawner.simcluster.nodes.node_agent import NodeAgent
 from gpuspawner.simcluster.nodes.pod_worker import PodWorker
 from gpuspawner.simcluster.storage.history import Event
+from gpuspawner.simcluster.storage.lifecycle import TERMINAL_PHASES
 from gpuspawner.simcluster.storage.store import Store
 
 logger = logging.getLogger(__name__)
-
-TERMINAL_PHASES = ("Succeeded", "Failed")
 
 
 class Kubelets:
@@ -61,6 +60,7 @@ class Kubelets:
             if agent is None or pod["status"].get("phase") in TERMINAL_PHASES:
                 return
             worker = self._start(agent, pod)
+        worker.follow(pod)
         if "deletionTimestamp" in metadata:
             worker.stop(float(metadata.get("deletionGracePeriodSeconds") or 0))
 

@@ -131,9 +131,10 @@ class NodeAgent:
                 raise containers.MissingObjectError(kind, name) from error
             raise
 
-    def say(self, pod: Object, kind: str, reason: str, message: str) -> None:
-        """Write an event about a pod."""
-        self.recorder.record(pod, Source("kubelet", self.name), kind, reason, message)
+    def say(self, pod: Object, kind: str, reason: str, message: str, field_path: str = "") -> None:
+        """Write an event about a pod, or about what is at a path in it."""
+        source = Source("kubelet", self.name)
+        self.recorder.record(pod, source, kind, reason, message, field_path=field_path)
 
 
 def _plain(value: str) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuspawner.simcluster.apimachinery.objects import Object
+from gpuspawner.simcluster.nodes import deadlines
 from gpuspawner.simcluster.nodes.containers import Placement
 
 READINESS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 """The conditions of a pod on a node."""
+SIGKILLED = 137
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,25 @@ class StatusWriter:
             container["state"]["terminated"] |= {"reason": reason, "message": message}
         return status
 
+    def never_located(self, now: str) -> Object:
+        """The pod is to end, and its main container has never been started."""
+        terminated = {
+            "exitCode": SIGKILLED,
+            "reason": "ContainerStatusUnknown",
+            "message": "The container could not be located when the pod was terminated",
+            "startedAt": None,
+            "finishedAt": None,
+        }
+        return self._status("Failed", {"terminated": terminated}, now=now)
+
+    def expired(self, ended: Object) -> Object:
+        """`ended`, the status of a pod that ended since it had reached its active deadline."""
+        for condition in ended["conditions"]:
+            if "reason" in condition:
+                condition["reason"] = "PodFailed"
+        over = {"phase": "Failed", "reason": deadlines.REASON, "message": deadlines.MESSAGE}
+        return ended | over
+
     def rejected(self, reason: str, message: str, now: str) -> Object:
         """The kubelet refused to admit the pod."""
         message = f"Pod was rejected: {message}"
@@ -108,7 +129,7 @@ class StatusWriter:
 
     def _container(self, container: Object, state: Object, *, ready: bool) -> Object:
         image = str(container.get("image", ""))
-        has_started = "waiting" not in state
+        has_started = "running" in state or "containerID" in state.get("terminated", {})
         return {
             "name": container["name"],
             "ready": ready,

@@ -14,15 +14,17 @@ from gpuspawner.simcluster.apimachinery.objects import Object, timestamp, utc_no
 from gpuspawner.simcluster.apimachinery.patching import PatchKind
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.apimachinery.status import ApiError
-from gpuspawner.simcluster.nodes import containers
+from gpuspawner.simcluster.nodes import containers, deadlines
 from gpuspawner.simcluster.nodes.addresses import AddressError
 from gpuspawner.simcluster.nodes.containers import ContainerConfigError, Placement
+from gpuspawner.simcluster.nodes.deadlines import ActiveDeadline
 from gpuspawner.simcluster.nodes.devices import DeviceError
 from gpuspawner.simcluster.nodes.node_agent import NodeAgent
 from gpuspawner.simcluster.nodes.pod_status import StatusWriter
 from gpuspawner.simcluster.nodes.processes import Command, PodProcess
 from gpuspawner.simcluster.nodes.volumes import mount_failures
 from gpuspawner.simcluster.recorder import NORMAL, WARNING
+from gpuspawner.simcluster.storage.lifecycle import TERMINAL_PHASES
 
 START_ERROR_CODE = 128
 """The exit code a kubelet reports of a command that could not be started."""
@@ -45,9 +47,9 @@ class PodWorker:
     """Runs one pod.
 
     It follows a kubelet's sequence: admission, volumes, image pull, start, running, and after a
-    deletion SIGTERM, the grace period and SIGKILL. A container that ends is not started again,
-    whatever the pod's ``restartPolicy``; init containers are not run, and of several containers
-    only the main one is.
+    deletion, or past its active deadline, SIGTERM, the grace period and SIGKILL. A container that
+    ends is not started again, whatever the pod's ``restartPolicy``; init containers are not run,
+    and of several containers only the main one is.
     """
 
     def __init__(self, agent: NodeAgent, pod: Object) -> None:
@@ -57,6 +59,11 @@ class PodWorker:
         self._namespace: str = pod["metadata"]["namespace"]
         self._name: str = pod["metadata"]["name"]
         self._stopping = asyncio.Event()
+        self._deleting = asyncio.Event()
+        self._active = ActiveDeadline(pod["spec"].get("activeDeadlineSeconds"), self._expire)
+        self._has_expired = False
+        self._is_over = False
+        self._is_freed = False
         self._deadline = float("inf")
         self._grace: asyncio.Timeout | None = None
         self._is_gone = False
@@ -66,10 +73,18 @@ class PodWorker:
 
     def stop(self, grace_seconds: float) -> None:
         """Delete the pod; asked again, the shorter grace period counts."""
+        self._deleting.set()
+        self._end_within(grace_seconds)
+
+    def _end_within(self, grace_seconds: float) -> None:
         self._deadline = min(self._deadline, asyncio.get_running_loop().time() + grace_seconds)
         self._stopping.set()
         if self._grace is not None:
             self._grace.reschedule(self._deadline)
+
+    def follow(self, pod: Object) -> None:
+        """Take over what may change in the spec of a pod on a node."""
+        self._active.change(pod["spec"].get("activeDeadlineSeconds"))
 
     def abandon(self) -> None:
         """End at once: the pod is gone from the API, or its node is switched off."""
@@ -83,7 +98,9 @@ class PodWorker:
             await self._outlive()
             await self._stopping.wait()
             await self._end()
+            await self._deleting.wait()
         finally:
+            self._active.cancel()
             self._free()
         if not self._is_gone:
             self._finalize()
@@ -115,8 +132,10 @@ class PodWorker:
         except (DeviceError, AddressError) as error:
             return self._reject(str(error))
         placement = Placement(self._agent.name, self._agent.host_ip, pod_ip)
-        self._status = StatusWriter(self._pod, placement, _now())
+        started_at = self._pod["status"].get("startTime") or _now()
+        self._status = StatusWriter(self._pod, placement, started_at)
         self._write(self._status.waiting("ContainerCreating"))
+        self._active.start(started_at)
         return True
 
     def _reject(self, message: str) -> bool:
@@ -149,14 +168,14 @@ class PodWorker:
             self._fail_pull(image)
             return False
         if self._agent.has_image(image):
-            self._say(NORMAL, "Pulled", f'Container image "{image}" already present on machine')
+            self._tell(NORMAL, "Pulled", f'Container image "{image}" already present on machine')
             return True
-        self._say(NORMAL, "Pulling", f'Pulling image "{image}"')
+        self._tell(NORMAL, "Pulling", f'Pulling image "{image}"')
         seconds = self._agent.image_pull_seconds
         if await self._is_stopped_within(seconds):
             return False
         self._agent.keep_image(image)
-        self._say(NORMAL, "Pulled", f'Successfully pulled image "{image}" in {seconds:g}s')
+        self._tell(NORMAL, "Pulled", f'Successfully pulled image "{image}" in {seconds:g}s')
         return True
 
     def _fail_pull(self, image: str) -> None:
@@ -165,12 +184,12 @@ class PodWorker:
             f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": '
             f'failed to resolve reference "{image}": {image}: not found'
         )
-        self._say(NORMAL, "Pulling", f'Pulling image "{image}"')
-        self._say(WARNING, "Failed", f'Failed to pull image "{image}": {message}')
-        self._say(WARNING, "Failed", "Error: ErrImagePull")
+        self._tell(NORMAL, "Pulling", f'Pulling image "{image}"')
+        self._tell(WARNING, "Failed", f'Failed to pull image "{image}": {message}')
+        self._tell(WARNING, "Failed", "Error: ErrImagePull")
         self._write(self._status.waiting("ErrImagePull", message))
-        self._say(NORMAL, "BackOff", f'Back-off pulling image "{image}"')
-        self._say(WARNING, "Failed", "Error: ImagePullBackOff")
+        self._tell(NORMAL, "BackOff", f'Back-off pulling image "{image}"')
+        self._tell(WARNING, "Failed", "Error: ImagePullBackOff")
         back_off = f'Back-off pulling image "{image}": ErrImagePull: {message}'
         self._write(self._status.waiting("ImagePullBackOff", back_off))
 
@@ -187,7 +206,7 @@ class PodWorker:
         except OSError as error:
             message = f"failed to create containerd task: {error}"
             self._write(self._status.not_started("StartError", message, START_ERROR_CODE, _now()))
-            self._say(WARNING, "Failed", f"Error: {message}")
+            self._tell(WARNING, "Failed", f"Error: {message}")
             return
         self._has_started(process)
 
@@ -198,7 +217,7 @@ class PodWorker:
                 return self._command()
             except ContainerConfigError as error:
                 self._write(self._status.waiting("CreateContainerConfigError", str(error)))
-                self._say(WARNING, "Failed", f"Error: {error}")
+                self._tell(WARNING, "Failed", f"Error: {error}")
             if await self._is_stopped_within(RESYNC_SECONDS):
                 return None
 
@@ -222,9 +241,8 @@ class PodWorker:
 
     def _has_started(self, process: PodProcess | None) -> None:
         self._started = _Started(_now(), process)
-        name = containers.main_container(self._pod)["name"]
-        self._say(NORMAL, "Created", f"Created container: {name}")
-        self._say(NORMAL, "Started", f"Started container {name}")
+        self._tell(NORMAL, "Created", "Container created")
+        self._tell(NORMAL, "Started", "Container started")
         self._write(self._status.running(self._started.at))
 
     def _crash(self) -> None:
@@ -232,8 +250,8 @@ class PodWorker:
         name = containers.main_container(self._pod)["name"]
         message = f"restarting failed container={name} pod={self._name}_{self._namespace}"
         for _ in range(2):
-            self._say(NORMAL, "Started", f"Started container {name}")
-        self._say(WARNING, "BackOff", f"Back-off {message}({self._uid})")
+            self._tell(NORMAL, "Started", "Container started")
+        self._tell(WARNING, "BackOff", f"Back-off {message}({self._uid})")
         said = f"back-off 10s {message}({self._uid})"
         self._write(self._status.backing_off(said, 1, _now(), _now()))
 
@@ -252,21 +270,29 @@ class PodWorker:
             exit_.cancel()
 
     def _has_ended(self, exit_code: int) -> None:
-        """The container ended by itself: the pod keeps its name, and gives back all else."""
+        """The container ended: the pod keeps its name, and gives back all else."""
         if self._started is not None:
             self._write(self._status.finished(exit_code, self._started.at, _now()))
         self._started = None
         self._free()
 
+    def _expire(self) -> None:
+        """The pod was active for as long as it may be."""
+        self._has_expired = True
+        self._say(NORMAL, deadlines.REASON, deadlines.MESSAGE)
+        self._end_within(float(self._pod["spec"].get("terminationGracePeriodSeconds") or 0))
+
     async def _end(self) -> None:
-        """Stop what still runs."""
+        """Stop what still runs; of a pod past its deadline, nothing is left but its name."""
         if self._started is None:
+            if self._has_expired and not self._is_over:
+                self._write(self._status.never_located(_now()))
+                self._free()
             return
         name = containers.main_container(self._pod)["name"]
-        self._say(NORMAL, "Killing", f"Stopping container {name}")
+        self._tell(NORMAL, "Killing", f"Stopping container {name}")
         process = self._started.process
-        exit_code = 0 if process is None else await self._stop(process)
-        self._write(self._status.finished(exit_code, self._started.at, _now()))
+        self._has_ended(0 if process is None else await self._stop(process))
 
     async def _stop(self, process: PodProcess) -> int:
         process.terminate()
@@ -287,6 +313,10 @@ class PodWorker:
         return True
 
     def _free(self) -> None:
+        """Give back what the pod was given, once: its address may be another pod's afterwards."""
+        if self._is_freed:
+            return
+        self._is_freed = True
         self._agent.devices.release(self._uid)
         self._agent.release_address(self._status.placement.pod_ip)
 
@@ -300,7 +330,14 @@ class PodWorker:
                 raise
 
     def _write(self, status: Object) -> None:
-        """Write the status, unless the pod is gone and nobody told us yet."""
+        """Write the status, unless the pod is gone and nobody told us yet.
+
+        Whatever ends a pod past its deadline, it is the deadline that is said to have ended it.
+        """
+        if status["phase"] in TERMINAL_PHASES:
+            status = self._status.expired(status) if self._has_expired else status
+            self._is_over = True
+            self._active.cancel()
         if self._is_gone:
             return
         patch = {"metadata": {"uid": self._uid}, "status": status}
@@ -317,9 +354,14 @@ class PodWorker:
             if error.code not in _NO_SUCH_POD:
                 raise
 
-    def _say(self, kind: str, reason: str, message: str) -> None:
+    def _say(self, kind: str, reason: str, message: str, field_path: str = "") -> None:
         if not self._is_gone:
-            self._agent.say(self._pod, kind, reason, message)
+            self._agent.say(self._pod, kind, reason, message, field_path)
+
+    def _tell(self, kind: str, reason: str, message: str) -> None:
+        """Say something of the container."""
+        name = containers.main_container(self._pod)["name"]
+        self._say(kind, reason, message, f"spec.containers{{{name}}}")
 
 
 def _now() -> str:
