@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpuspawner.simcluster.apimachinery.objects import Object
-from gpuspawner.simcluster.apimachinery.resources import CONFIGMAPS, SECRETS
+from gpuspawner.simcluster.apimachinery.patching import PatchKind
+from gpuspawner.simcluster.apimachinery.resources import CONFIGMAPS, PODS, SECRETS
 from gpuspawner.simcluster.apimachinery.status import ApiError
 from gpuspawner.simcluster.nodes import containers
 from gpuspawner.simcluster.nodes.addresses import LoopbackAddresses, PodSubnet
@@ -20,7 +21,8 @@ from gpuspawner.simcluster.nodes.devices import DeviceManager
 from gpuspawner.simcluster.recorder import EventRecorder, Source
 from gpuspawner.simcluster.storage.store import Store
 
-NOT_FOUND = 404
+NOT_FOUND, CONFLICT = 404, 409
+_NO_SUCH_POD = (NOT_FOUND, CONFLICT)  # gone; or another pod has its name
 
 
 class PodLogs:
@@ -135,6 +137,33 @@ class NodeAgent:
         """Write an event about a pod, or about what is at a path in it."""
         source = Source("kubelet", self.name)
         self.recorder.record(pod, source, kind, reason, message, field_path=field_path)
+
+    def write_status(self, pod: Object, status: Object) -> None:
+        """Write a pod's status, unless the pod is gone and nobody told us yet."""
+        uid, namespace, name = _identity(pod)
+        patch = {"metadata": {"uid": uid}, "status": status}
+        try:
+            self.store.patch(
+                PODS, namespace, name, patch, kind=PatchKind.MERGE, subresource="status"
+            )
+        except ApiError as error:
+            if error.code not in _NO_SUCH_POD:
+                raise
+
+    def finalize(self, pod: Object) -> None:
+        """A pod that was deleted has ended: it may go."""
+        uid, namespace, name = _identity(pod)
+        try:
+            if self.store.get(PODS, namespace, name)["metadata"]["uid"] == uid:
+                self.store.finalize_deletion(PODS, namespace, name)
+        except ApiError as error:
+            if error.code not in _NO_SUCH_POD:
+                raise
+
+
+def _identity(pod: Object) -> tuple[str, str, str]:
+    metadata = pod["metadata"]
+    return metadata["uid"], metadata["namespace"], metadata["name"]
 
 
 def _plain(value: str) -> str:

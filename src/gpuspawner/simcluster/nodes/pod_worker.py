@@ -11,9 +11,6 @@ from functools import partial
 
 from gpuspawner.capacity.model import read_pod
 from gpuspawner.simcluster.apimachinery.objects import Object, timestamp, utc_now
-from gpuspawner.simcluster.apimachinery.patching import PatchKind
-from gpuspawner.simcluster.apimachinery.resources import PODS
-from gpuspawner.simcluster.apimachinery.status import ApiError
 from gpuspawner.simcluster.nodes import containers, deadlines
 from gpuspawner.simcluster.nodes.addresses import AddressError
 from gpuspawner.simcluster.nodes.containers import ContainerConfigError, Placement
@@ -32,7 +29,6 @@ RESYNC_SECONDS = 1.0
 """After which a container that could not be configured is tried again; a kubelet takes ten."""
 FIRST_MOUNT_RETRY_SECONDS = 0.5
 LAST_MOUNT_RETRY_SECONDS = 122.0
-_NO_SUCH_POD = (404, 409)  # gone; or another pod has its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,7 @@ class PodWorker:
             self._active.cancel()
             self._free()
         if not self._is_gone:
-            self._finalize()
+            self._agent.finalize(self._pod)
 
     async def _bring_up(self) -> None:
         """Start the main container, unless something speaks against it."""
@@ -320,15 +316,6 @@ class PodWorker:
         self._agent.devices.release(self._uid)
         self._agent.release_address(self._status.placement.pod_ip)
 
-    def _finalize(self) -> None:
-        store = self._agent.store
-        try:
-            if store.get(PODS, self._namespace, self._name)["metadata"]["uid"] == self._uid:
-                store.finalize_deletion(PODS, self._namespace, self._name)
-        except ApiError as error:
-            if error.code not in _NO_SUCH_POD:
-                raise
-
     def _write(self, status: Object) -> None:
         """Write the status, unless the pod is gone and nobody told us yet.
 
@@ -338,21 +325,8 @@ class PodWorker:
             status = self._status.expired(status) if self._has_expired else status
             self._is_over = True
             self._active.cancel()
-        if self._is_gone:
-            return
-        patch = {"metadata": {"uid": self._uid}, "status": status}
-        try:
-            self._agent.store.patch(
-                PODS,
-                self._namespace,
-                self._name,
-                patch,
-                kind=PatchKind.MERGE,
-                subresource="status",
-            )
-        except ApiError as error:
-            if error.code not in _NO_SUCH_POD:
-                raise
+        if not self._is_gone:
+            self._agent.write_status(self._pod, status)
 
     def _say(self, kind: str, reason: str, message: str, field_path: str = "") -> None:
         if not self._is_gone:
