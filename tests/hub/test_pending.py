@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
+from gpuspawner.hub.pending import CancelStartHandler
 from gpuspawner.simcluster.apiserver.faults import Delay
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
@@ -48,6 +51,8 @@ access:
   - groups: [gpu-users]
     profiles: [v100, mute]
 """
+CLEANING = "The server did not start. What was made for it is being removed."
+REFUSED = "Three GPUs cannot be started now."
 WAITS = "Waiting for a node of the kind it needs: there is none at present."
 PULL_SECONDS = 3
 Event = dict[str, Any]
@@ -94,16 +99,16 @@ async def cancel(visitor: Visitor, name: str, then: str = "form", server: str = 
     return await visitor.post_form(f"hub/gpuspawner/cancel/{name}/{server}", {"then": then})
 
 
-async def events(hub: Hub, name: str) -> AsyncIterator[Event]:
-    """What the hub's stream of events sends, until it ends.
+async def events(hub: Hub, name: str, path: str = "") -> AsyncIterator[Event]:
+    """What the hub's stream of events sends, until it ends; by default JupyterHub's own.
 
     It is asked for past the proxy: the one that is written in Python sends an answer on only when
     it is complete.
     """
     visitor = hub.visitors[name]
     xsrf = visitor.session.cookie_jar.filter_cookies(URL(f"{visitor.base}hub/"))["_xsrf"].value
-    url = f"{hub.app.hub.url}api/users/{name}/server/progress"
-    async with visitor.session.get(url, params={"_xsrf": xsrf}) as answer:
+    url = hub.app.hub.url + (path or f"api/users/{name}/server/progress?_xsrf={xsrf}")
+    async with visitor.session.get(url) as answer:
         assert answer.status == 200, await answer.text()
         async for line in answer.content:
             if line.startswith(b"data: "):
@@ -151,7 +156,9 @@ async def test_a_pod_that_waits_is_told_of_at_once_and_then_only_when_there_is_n
             told.append(event)  # noqa: PERF401 - it is read meanwhile
 
     listening = asyncio.create_task(listen())
-    await hub.cluster.wait_until(lambda: told and told[-1]["message"] == WAITS, 30)
+    # The scheduler's event may be heard after what it says of the pod.
+    await hub.cluster.wait_until(lambda: told and told[-1].get("said"), 30)
+    assert told[-1]["message"] == WAITS
     assert current(told[-1]) == "scheduled"
     assert told[-1]["html_message"].startswith(f"{WAITS}<details>")
     number = len(told)
@@ -370,3 +377,123 @@ async def test_a_server_that_nobody_has_cannot_be_cancelled(
     name = new_name("gpu-users")
     visitor = await hub.visitor(name)
     assert (await cancel(visitor, name, server="none")).status == 404
+
+
+@asynccontextmanager
+async def cleaning_up(
+    hub: Hub, name: str, patch: pytest.MonkeyPatch, end: Callable[[Visitor], Awaitable[Any]]
+) -> AsyncIterator[Visitor]:
+    """A start that has failed, of which JupyterHub cleans up within the context.
+
+    Args:
+        end: what makes it fail, perhaps by beginning it.
+    """
+    visitor = await hub.visitor(name)
+    spawner = hub.app.users[name].spawner
+    goes_on, poll = asyncio.Event(), type(spawner).poll
+
+    async def poll_later(self: TellingKubeSpawner) -> Any:
+        if self.is_cleaning_up:
+            await goes_on.wait()
+        return await poll(self)
+
+    patch.setattr(type(spawner), "poll", poll_later)
+    ending = asyncio.ensure_future(end(visitor))
+    await hub.cluster.wait_until(lambda: hub.app.users[name].spawner.is_cleaning_up, 30)
+    try:
+        yield visitor
+    finally:
+        goes_on.set()
+        await ending
+        await hub.cluster.wait_until(lambda: not hub.app.users[name].spawner.pending, 30)
+
+
+async def ask_for_too_much(visitor: Visitor) -> None:
+    answer = await visitor.post_form("hub/spawn", {"profile": "huge"})
+    assert f"/hub/spawn-pending/{visitor.name}" in answer.url
+
+
+def progress_path(page: Answer) -> str:
+    """Of the stream that a page of a start under way is fed from."""
+    found = re.search(r'data-progress-url="/base/hub/([^"]*)"', page.text)
+    assert found, page.text
+    return unescape(found[1])
+
+
+async def test_who_asks_while_a_failed_start_is_cleaned_up_is_told_the_reason_in_the_end(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_name("gpu-users")
+    async with cleaning_up(hub, name, monkeypatch, ask_for_too_much) as visitor:
+        page = await visitor.get(f"hub/spawn-pending/{name}")
+        assert CLEANING in page.text
+        assert 'http-equiv="refresh"' in page.text
+        told = events(hub, name, progress_path(page))
+        assert (await anext(told))["message"] == CLEANING
+    (last,) = [event async for event in told]
+    assert last["failed"]
+    assert REFUSED in last["message"]
+    assert REFUSED in (await visitor.get(f"hub/spawn-pending/{name}")).text
+
+
+async def test_a_page_that_is_opened_before_the_clean_up_begins_is_told_the_reason_too(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await begin(hub, name, "v100")
+    told = events(hub, name, progress_path(await visitor.get(f"hub/spawn-pending/{name}")))
+    assert "failed" not in await anext(told)
+    async with cleaning_up(hub, name, monkeypatch, lambda visitor: cancel(visitor, name)):
+        again = events(hub, name, progress_path(await visitor.get(f"hub/spawn-pending/{name}")))
+        assert (await anext(again))["message"] in (CLEANING, "The start is being cancelled.")
+    for stream in (told, again):
+        assert [event async for event in stream][-1]["message"] == (
+            "Spawn failed: The start was cancelled."
+        )
+
+
+async def test_who_wants_away_while_a_failed_start_is_cleaned_up_gets_to_the_form(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_name("gpu-users")
+    asked, redirect, pending_then = asyncio.Event(), CancelStartHandler.redirect, []
+
+    def find_user(self: CancelStartHandler, user_name: str) -> Any:
+        asked.set()
+        return self.users[user_name]
+
+    def lead_on(self: CancelStartHandler, *args: Any, **options: Any) -> None:
+        pending_then.append(hub.app.users[name].spawner.pending)
+        redirect(self, *args, **options)
+
+    monkeypatch.setattr(CancelStartHandler, "find_user", find_user)
+    monkeypatch.setattr(CancelStartHandler, "redirect", lead_on)
+    async with cleaning_up(hub, name, monkeypatch, ask_for_too_much) as visitor:
+        leaving = asyncio.create_task(cancel(visitor, name))
+        await asked.wait()
+    assert (await leaving).url.endswith(f"/hub/spawn/{name}")
+    assert pending_then == [None]
+
+
+async def test_a_server_that_is_stopped_has_jupyterhubs_own_page(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_name("gpu-users")
+    await hub.start_server(name, "cpu")
+    await hub.cluster.wait_until(lambda: hub.app.users[name].spawner.ready, 30)
+    monkeypatch.setattr(hub.app.users[name].spawner, "_stop_pending", True)
+    page = await (await hub.visitor(name)).get(f"hub/spawn-pending/{name}")
+    assert "Your server is stopping." in page.text
+    assert "gpuspawner" not in page.text
+    monkeypatch.undo()
+    await hub.stop_server(name)
+
+
+async def test_nobody_is_told_of_somebody_elses_start(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, other = new_name("gpu-users"), await hub.visitor(new_name("gpu-users"))
+    async with cleaning_up(hub, name, monkeypatch, ask_for_too_much):
+        assert (await other.get(f"hub/gpuspawner/progress/{name}")).status == 404
+        nobody = await other.get(f"hub/gpuspawner/progress/{other.name}/none")
+    assert nobody.status == 404

@@ -1,4 +1,4 @@
-"""The page of a start under way: its files, and the way out of it."""
+"""The page of a start under way: its files, what it is fed from, and the way out of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from jupyterhub.apihandlers.users import SpawnProgressAPIHandler
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
+
+from gpuspawner.starting.stages import as_event
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
@@ -42,6 +45,8 @@ class CancelStartHandler(BaseHandler):  # type: ignore[misc] # JupyterHub has no
         spawner = user.spawners[server_name]
         if spawner.pending == "spawn":
             await self._end(user, spawner)
+        elif getattr(spawner, "is_cleaning_up", False):
+            await asyncio.wait((spawner._spawn_future,), timeout=PATIENCE)
         name = url_escape_path(server_name)
         if spawner.ready:
             path = url_path_join("spawn-pending", user.escaped_name, name)
@@ -62,11 +67,31 @@ class CancelStartHandler(BaseHandler):  # type: ignore[misc] # JupyterHub has no
             await self.stop_single_user(user, spawner.name)
 
 
+class ProgressHandler(SpawnProgressAPIHandler):  # type: ignore[misc] # JupyterHub has no types
+    """GET: JupyterHub's stream of what a start comes to, also while a failed one is cleaned up.
+
+    JupyterHub's own answers 400 meanwhile, which ends what a browser listens to before the words.
+    """
+
+    @needs_scope("read:servers")  # type: ignore[untyped-decorator]
+    async def get(self, user_name: str, server_name: str = "") -> None:
+        """See the class."""
+        user = self.find_user(user_name)
+        # Looked up with `in`: JupyterHub's mapping would make a server that nobody has.
+        spawner: Any = user.spawners[server_name] if user and server_name in user.spawners else None
+        while getattr(spawner, "is_cleaning_up", False):
+            await self.send_event(as_event(spawner.stage))
+            await asyncio.wait((spawner._spawn_future,), timeout=self.keepalive_interval)
+        await super().get(user_name, server_name)
+
+
 def handlers() -> list[tuple[Any, ...]]:
     """What JupyterHub mounts below ``/hub/``."""
     return [
         (r"/gpuspawner/cancel/([^/]+)/?", CancelStartHandler),
         (r"/gpuspawner/cancel/([^/]+)/([^/]+)", CancelStartHandler),
+        (r"/gpuspawner/progress/([^/]+)/?", ProgressHandler),
+        (r"/gpuspawner/progress/([^/]+)/([^/]+)", ProgressHandler),
         # Asked for anew each time: a page of this version with a script of the last one would fail.
         (r"/gpuspawner/static/(.+)", CacheControlStaticFilesHandler, {"path": str(STATIC)}),
     ]

@@ -2,8 +2,8 @@
 
 Of KubeSpawner 7.0 and 7.1 this leans on ``_start``, ``_start_future``, ``pod_reflector``,
 ``event_reflector`` and ``_make_create_pod_request``; of JupyterHub 5.5 and 6.1 on
-``_spawn_future``, ``_spawn_pending`` and on ``User.spawn``, which cleans up after a `start` that
-raises an `Exception`, and not after one that is cancelled.
+``_spawn_future``, ``_spawn_pending``, ``_stop_pending`` and on ``User.spawn``, which cleans up
+after a `start` that raises an `Exception`, and not after one that is cancelled.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PERIOD = 1.0
 
 _CANCELLED = "The start was cancelled."
 _BEING_CANCELLED = "The start is being cancelled."
+_BEING_CLEANED_UP = "The server did not start. What was made for it is being removed."
 
 
 _measured: WeakKeyDictionary[asyncio.AbstractEventLoop, Measured] = WeakKeyDictionary()
@@ -57,7 +58,15 @@ class TellingKubeSpawner(LastingKubeSpawner):
         stage = stage_of(pod, self._events_of(pod), datetime.now(UTC), usual)
         if self._is_cancelled:
             return Stage(stage.steps, _BEING_CANCELLED, stage.said)
+        if self.is_cleaning_up:
+            return Stage(stage.steps, _BEING_CLEANED_UP, stage.said)
         return stage
+
+    @property
+    def is_cleaning_up(self) -> bool:
+        """Whether JupyterHub cleans up after a start that failed, before it says why it did."""
+        future = self._spawn_future
+        return bool(self._stop_pending and future is not None and not future.done())
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """What JupyterHub's progress API sends: at once, and whenever there is news.
