@@ -27,11 +27,15 @@ _PATIENCE = 60.0
 _UNTIL_ABORTED = 3.0
 """JupyterHub ends itself two seconds after the failure that was one too many."""
 # The simulated kubelet puts the pod's own address there.
-_SERVER = [sys.executable, "-I", "-m", "http.server", "--bind", "0.0.0.0", "8888"]
+_ANSWERING = Path(__file__).with_name("answering.py")
+_SERVER = [sys.executable, "-I", "-S", str(_ANSWERING), "0.0.0.0", "8888"]
 _CONFIG = f"""
 from traitlets.config import get_config
 load_subconfig({str(Path(__file__).with_name("hub_config.py"))!r})
-get_config().JupyterHub.log_level = "WARN"
+c = get_config()
+c.JupyterHub.log_level = "WARN"
+# In memory: what the disk takes for some 300 commits has nothing to do with the spawner.
+c.JupyterHub.db_url = "sqlite://"
 """
 _IN_A_ROW = re.compile(r"(\d+) consecutive spawn")
 
@@ -48,6 +52,14 @@ class Hub:
     @property
     def has_ended(self) -> bool:
         return self.process.returncode is not None
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the hub has used; 0 once it has ended."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def pods(self) -> list[Object]:
         return self.cluster.store.list(PODS, NAMESPACE)[0]

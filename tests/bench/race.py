@@ -77,12 +77,13 @@ async def race(spawner: str, contest: Contest) -> Figures:
             session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
             people.append(Person(f"person-{number}", session, hub.base))
         await asyncio.gather(*(person.sign_in() for person in people))
+        before = hub.cpu()
         asked = [
             asyncio.create_task(person.ask(profile))
             for person, profile in zip(people, contest.profiles, strict=True)
         ]
         _, undecided = await asyncio.wait(asked, timeout=contest.start_timeout * 2 / 3)
-        pods = hub.pods()
+        pods, after = hub.pods(), hub.cpu()
         async with asyncio.timeout(contest.start_timeout + _PATIENCE):
             outcomes = await asyncio.gather(*asked)
         ended = await hub.ends_itself()
@@ -90,6 +91,7 @@ async def race(spawner: str, contest: Contest) -> Figures:
             **_counted(outcomes),
             "gpus_in_use": sum(_gpus(pod) for pod in pods if pod["spec"].get("nodeName")),
             "pods": len(pods),
+            "hub_cpu": max(0.0, after - before),
             "pending": sum(not pod["spec"].get("nodeName") for pod in pods),
             "undecided": len(undecided),
             "failures_in_a_row": hub.failures(),
@@ -164,6 +166,7 @@ def _rows(contest: Figures) -> Iterator[list[str]]:
     late = f"{contest['start_timeout'] * 2 / 3:.0f} s"
     yield [f"pods once all was decided, {late} at most", *(str(hub["pods"]) for hub in hubs)]
     yield ["of these on no node (Pending)", *(str(hub["pending"]) for hub in hubs)]
+    yield ["CPU of the hub until then", *(f"{hub['hub_cpu']:.1f} s" for hub in hubs)]
     yield ["people who were told nothing by then", *(str(hub["undecided"]) for hub in hubs)]
     yield ["failed starts in a row", *(str(hub["failures_in_a_row"]) for hub in hubs)]
     words = f"the hub ended itself ({FAILURE_LIMIT} in a row)"
