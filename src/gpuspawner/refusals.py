@@ -14,6 +14,7 @@ from kubernetes_asyncio.client import ApiException
 from tornado import web
 
 from gpuspawner import wording
+from gpuspawner.capacity.denials import read_denial
 from gpuspawner.offers import Offer, Standing
 
 try:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jupyterhub.spawner import Spawner
 
 CODE_HEADER = "X-GPUSpawner-Refusal"
+QUOTA = "quota"
 SEE_THE_LOG = "The people who run this hub find the reason in its log."
 _REFUSING = frozenset({400, 403, 422, 500})
 """500 is what comes of an admission webhook that fails."""
@@ -49,6 +51,16 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         self.headers = {CODE_HEADER: code}
         self.jupyterhub_message = message
 
+    def about(self, title: str) -> SpawnRefusedError:
+        """The same with the profile's title in front, where the words do not have it yet.
+
+        Args:
+            title: of the profile that was asked for; empty if it is not known.
+        """
+        if not title or title in self.jupyterhub_message:
+            return self
+        return SpawnRefusedError(self.status_code, self.code, f"{title}: {self.jupyterhub_message}")
+
     def with_code(self) -> SpawnRefusedError:
         """The same for a program: JupyterHub's JSON of an error has its words and no more."""
         return SpawnRefusedError(
@@ -67,11 +79,17 @@ def refusal_of_offer(offer: Offer, instead: Offer | None) -> SpawnRefusedError:
     why = wording.availability(offer)
     words = f"{offer.profile.title} cannot be started now. {why[0].upper()}{why[1:]}."
     if offer.contenders or offer.standing is Standing.BUSY:
-        status, code = 503, "busy"
+        status, code = 503, QUOTA if _is_by_quota(offer) else "busy"
     elif offer.fault or offer.denial is not None:
         status, code = 503, "misconfigured"
         words = f"{words} {SEE_THE_LOG}"
     return SpawnRefusedError(status, code, f"{words} {wording.instead(instead)}")
+
+
+def _is_by_quota(offer: Offer) -> bool:
+    if offer.denial is not None:
+        return offer.denial.quota
+    return offer.verdict is not None and bool(offer.verdict.refusal)
 
 
 def refusal_of(error: ApiException) -> SpawnRefusedError | None:
@@ -82,9 +100,10 @@ def refusal_of(error: ApiException) -> SpawnRefusedError | None:
     """
     if error.status not in _REFUSING:
         return None
-    message = _message(error)
-    if "exceeded quota" in message:
-        return SpawnRefusedError(503, "quota", f"The cluster's quota is used up: {message}")
+    denial = read_denial(_message(error))
+    if denial is not None and denial.quota:
+        words = f"{denial.words[0].upper()}{denial.words[1:]}. Try again later."
+        return SpawnRefusedError(503, QUOTA, words)
     return SpawnRefusedError(
         503, "misconfigured", f"The cluster did not accept the server. {SEE_THE_LOG}"
     )

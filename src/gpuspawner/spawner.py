@@ -59,6 +59,8 @@ NOTHING_ALLOWED = (
 )
 _CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
 NOT_ALLOWED = "not-allowed"
+_WITHOUT_TITLE = frozenset({NOT_ALLOWED, "cancelled"})
+"""What is closed to people has no title for them, and who cancels a start knows which."""
 _UNREACHABLE = (
     "The cluster does not answer at the moment, so no server can be started. "
     "Servers that run go on. Try again in a minute."
@@ -202,7 +204,9 @@ class GPUSpawner(WaitingKubeSpawner):
         """KubeSpawner's start; a refusal, a quota or a full cluster is not a failure of the hub."""
         try:
             return await self._start_or_refuse()
-        except SpawnRefusedError as refusal:
+        except SpawnRefusedError as refused:
+            has_title = refused.code not in _WITHOUT_TITLE
+            refusal = refused.about(self.profile_title) if has_title else refused
             self.log.info(
                 "Refused %s a server (%s): %s",
                 self._log_name,
@@ -213,8 +217,8 @@ class GPUSpawner(WaitingKubeSpawner):
             if refusal.code == NOT_ALLOWED:
                 self._forget_options()
             if isinstance(self.handler, APIHandler):
-                raise refusal.with_code() from refusal
-            raise
+                refusal = refusal.with_code()
+            raise refusal from refused.__cause__
 
     def _forget_options(self) -> None:
         """JupyterHub keeps options before anybody judged them, for starts that name none."""

@@ -10,7 +10,6 @@ from kubernetes_asyncio.client import V1Capabilities, V1Container, V1SecurityCon
 
 from gpuspawner.judging import Judge
 from gpuspawner.simcluster.apimachinery.resources import PODS
-from gpuspawner.simcluster.apiserver.faults import Refuse
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .conftest import HERE, Hub, cards, configuration, running_hub
@@ -34,10 +33,6 @@ access:
   - groups: [gpu-users]
     profiles: ["odd-*"]
 """
-QUOTA = (
-    'pods "jupyter-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1, '
-    "used: requests.nvidia.com/gpu=2, limited: requests.nvidia.com/gpu=2"
-)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -120,20 +115,6 @@ async def test_one_profile_s_fault_leaves_the_others_on_the_form_and_is_logged(
     )
     assert found["gpu"] == ("free", "2 of 2 free, on 1 node", True)
     assert "The profile 'odd-env' cannot be used: the values of environment must be" in caplog.text
-
-
-async def test_a_quota_that_is_used_up_is_told_in_its_words_and_counts_nothing(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("gpu-users")
-    # The dry run is not answered, so that it is the pod itself that meets the quota.
-    for fault in (Refuse(500), Refuse(403, "Forbidden", QUOTA)):
-        hub.cluster.faults.add(fault, verb="create", resource="pods")
-    answer = await hub.start_server(name, "gpu")
-    assert answer.status == 503
-    assert "quota is used up" in answer.text
-    assert "limited: requests.nvidia.com/gpu=2" in answer.text
-    assert hub.failures == 0
 
 
 async def test_a_pod_that_finds_no_place_in_time_is_refused_and_counts_nothing(
