@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -46,6 +46,7 @@ class Answer:
     status: int
     text: str
     url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,7 +78,8 @@ class Visitor:
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
         async with self.session.request(method, f"{self.base}{path}", **options) as response:
-            return Answer(response.status, await response.text(), str(response.url))
+            text, url = await response.text(), str(response.url)
+            return Answer(response.status, text, url, response.headers)
 
 
 @dataclass
@@ -190,6 +192,8 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
     c.JupyterHub.authenticator_class = AnybodyAuthenticator
     c.JupyterHub.allow_named_servers = True
     c.JupyterHub.cookie_secret = os.urandom(32)
+    # What a hub does every so often goes on after it was stopped.
+    c.JupyterHub.last_activity_interval = 3600
     c.Authenticator.manage_groups = True
     c.Authenticator.allow_all = True
     c.ConfigurableHTTPProxy.command = [
@@ -198,7 +202,7 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
     c.ConfigurableHTTPProxy.pid_file = f"{tempfile.gettempdir()}/gpuspawner-{random_port()}.pid"
     c.KubeSpawner.k8s_api_host = cluster.url
     c.KubeSpawner.namespace = NAMESPACE
-    c.KubeSpawner.cmd = [sys.executable, "-m", "jupyterhub.tests.mocksu"]
+    c.KubeSpawner.cmd = [sys.executable, "-S", str(HERE / "notebook.py")]
     c.KubeSpawner.delete_grace_period = 1
     c.KubeSpawner.consecutive_failure_limit = 5
     return c
@@ -208,7 +212,10 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
 async def running_hub(cluster: SimCluster, config: Config) -> AsyncIterator[Hub]:
     MockHub.clear_instance()
     app = MockHub.instance(config=config)
-    await app.initialize([])
+    with pytest.MonkeyPatch.context() as patch:
+        # A hub commits dozens of times for each start, and a disk takes its time for that.
+        patch.setenv("JUPYTERHUB_TEST_DB_URL", "sqlite:///:memory:")
+        await app.initialize([])
     await app.start()
     hub = Hub(app, cluster, app.proxy.public_url)
     try:

@@ -1,131 +1,42 @@
-"""Every way to start a server, for people who may and people who may not."""
+"""Every way to start a server, and what is asked for; `test_doors_and_refusals` has the noes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from html import unescape
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gpuspawner import GPUSpawner
 
-from .conftest import Answer, Hub
+from .conftest import Hub
+from .doors import (
+    DOORS,
+    Door,
+    Options,
+    api_as_in_jupyterhub_5,
+    api_as_in_jupyterhub_6,
+    form,
+    query_link,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-Options = dict[str, Any]
-Door = Callable[[Hub, str, Options], Awaitable[Answer]]
 
-
-async def form(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    return await visitor.post_form("hub/spawn", _fields(options))
-
-
-async def form_of_a_named_server(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    return await visitor.post_form(f"hub/spawn/{name}/second", _fields(options))
-
-
-async def form_used_by_an_admin(hub: Hub, name: str, options: Options) -> Answer:
-    await hub.visitor(name)
-    admin = await hub.visitor("admins-0")
-    return await admin.post_form(f"hub/spawn/{name}", _fields(options))
-
-
-async def query_link(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    query = "&".join(f"{key}={value}" for key, value in _fields(options).items())
-    return await visitor.get(f"hub/spawn?{query}")
-
-
-async def api_as_in_jupyterhub_6(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    return await visitor.api("POST", f"users/{name}/server", {"user_options": options})
-
-
-async def api_as_in_jupyterhub_5(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    return await visitor.api("POST", f"users/{name}/server", options)
-
-
-async def api_of_a_named_server(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    return await visitor.api("POST", f"users/{name}/servers/second", options)
-
-
-async def api_used_by_an_admin(hub: Hub, name: str, options: Options) -> Answer:
-    await hub.visitor(name)
-    admin = await hub.visitor("admins-0")
-    return await admin.api("POST", f"users/{name}/server", options)
-
-
-async def saved_options(hub: Hub, name: str, options: Options) -> Answer:
-    visitor = await hub.visitor(name)
-    user = hub.app.users[name]
-    user.spawner.orm_spawner.user_options = options
-    hub.app.db.commit()
-    return await visitor.api("POST", f"users/{name}/server")
-
-
-def _fields(options: Options) -> dict[str, str]:
-    """Options as the form's fields are called."""
-    profile = options.get("profile", "")
-    return {
-        "profile" if key == "profile" else f"profile-option-{profile}--{key}": value
-        for key, value in options.items()
-    }
-
-
-FORM_DOORS = [form, form_of_a_named_server, form_used_by_an_admin, query_link]
-API_DOORS = [
-    api_as_in_jupyterhub_6,
-    api_as_in_jupyterhub_5,
-    api_of_a_named_server,
-    api_used_by_an_admin,
-    saved_options,
-]
-DOORS = [pytest.param(door, id=door.__name__) for door in [*FORM_DOORS, *API_DOORS]]
-
-
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", [pytest.param(door, id=door.title) for door in DOORS if door.asks])
 async def test_a_profile_starts_for_whom_it_is_allowed(
     hub: Hub, door: Door, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("gpu-users")
-    answer = await door(hub, name, {"profile": "gpu", "image": "nightly"})
+    answer = await door.knock(hub, name, {"profile": "gpu", "image": "nightly"})
     assert answer.status < 400, answer.text
     (pod,) = hub.pods_of(name)
     (container,) = pod["spec"]["containers"]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert container["image"] == "example/torch:2"
     assert pod["metadata"]["labels"]["gpuspawner/profile"] == "gpu"
-    await hub.stop_server(name, "second" if "named" in door.__name__ else "")
-
-
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_profile_is_refused_to_whom_it_is_not_allowed(
-    hub: Hub, door: Door, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("students")
-    answer = await door(hub, name, {"profile": "gpu"})
-    assert answer.status == 403, answer.text
-    assert re.search(r"The profile \W+gpu\W+ is not open to this account", unescape(answer.text))
-    assert hub.pods_of(name) == []
-    assert hub.failures == 0
-
-
-@pytest.mark.parametrize("door", DOORS)
-async def test_who_is_allowed_nothing_starts_nothing_by_any_door(
-    hub: Hub, door: Door, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("nobody")
-    answer = await door(hub, name, {"profile": "cpu"})
-    assert answer.status == 403, answer.text
-    assert hub.pods_of(name) == []
-    assert hub.failures == 0
+    await hub.stop_server(name, door.server)
 
 
 async def test_who_is_allowed_nothing_gets_words_instead_of_a_form(
@@ -218,17 +129,6 @@ async def test_a_group_that_was_taken_away_counts_at_the_next_start(
     assert hub.pods_of(name) == []
 
 
-async def test_a_profile_that_never_fits_is_refused_with_the_figures(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("gpu-users")
-    answer = await form(hub, name, {"profile": "huge"})
-    assert answer.status == 422
-    assert "Never fits: asks 3 nvidia.com/gpu, the largest node offers 2." in answer.text
-    assert hub.pods_of(name) == []
-    assert hub.failures == 0
-
-
 async def test_an_admin_sees_what_the_other_person_may_start(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
@@ -239,19 +139,6 @@ async def test_an_admin_sees_what_the_other_person_may_start(
     assert f"Spawning server for {name}" in answer.text
     assert 'value="cpu"' in answer.text
     assert 'value="gpu"' not in answer.text
-
-
-async def test_fifty_refusals_in_a_row_leave_the_hub_up(
-    hub: Hub, new_name: Callable[[str], str]
-) -> None:
-    name = new_name("students")
-    assert hub.app.config.KubeSpawner.consecutive_failure_limit == 5
-    for _ in range(50):
-        answer = await api_as_in_jupyterhub_6(hub, name, {"profile": "gpu"})
-        assert answer.status == 403
-    assert hub.failures == 0
-    visitor = await hub.visitor(name)
-    assert (await visitor.get("hub/home")).status == 200
 
 
 async def test_a_refusal_after_four_failures_neither_ends_the_hub_nor_lifts_its_limit(
