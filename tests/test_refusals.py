@@ -86,7 +86,7 @@ def test_what_the_cluster_says_of_a_pod_is_told_without_its_words(
     message: str, code: str, told: str
 ) -> None:
     error = ApiException(status=403, reason="Forbidden")
-    error.body = json.dumps({"message": message})
+    error.body = json.dumps({"message": message}).encode()
     refusal = refusal_of(error)
     assert refusal is not None
     assert (refusal.status_code, refusal.code, refusal.jupyterhub_message) == (503, code, told)
