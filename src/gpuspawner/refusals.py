@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CODE_HEADER = "X-GPUSpawner-Refusal"
 QUOTA = "quota"
+NOT_ALLOWED = "not-allowed"
 SEE_THE_LOG = "The people who run this hub find the reason in its log."
 _REFUSING = frozenset({400, 403, 422, 500})
 """500 is what comes of an admission webhook that fails."""
@@ -40,7 +41,10 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         code: a stable word for programs, such as ``"not-allowed"``.
         headers: what JupyterHub adds to the answer; the code, under `CODE_HEADER`.
         jupyterhub_message: what JupyterHub's pages and API show.
+        leads_on: whether the words say what can be started instead.
     """
+
+    leads_on = False
 
     def __init__(self, status: int, code: str, message: str) -> None:
         if SpawnException is not None:
@@ -59,22 +63,28 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         """
         if not title or title in self.jupyterhub_message:
             return self
-        return SpawnRefusedError(self.status_code, self.code, f"{title}: {self.jupyterhub_message}")
+        return self._saying(f"{title}: {self.jupyterhub_message}")
+
+    def leading_on(self, instead: str) -> SpawnRefusedError:
+        """The same with what can be started instead; as it is if that is empty."""
+        if not instead:
+            return self
+        refusal = self._saying(f"{self.jupyterhub_message} {instead}")
+        refusal.leads_on = True
+        return refusal
 
     def with_code(self) -> SpawnRefusedError:
         """The same for a program: JupyterHub's JSON of an error has its words and no more."""
-        return SpawnRefusedError(
-            self.status_code, self.code, f"{self.jupyterhub_message} [{self.code}]"
-        )
+        return self._saying(f"{self.jupyterhub_message} [{self.code}]")
+
+    def _saying(self, words: str) -> SpawnRefusedError:
+        refusal = SpawnRefusedError(self.status_code, self.code, words)
+        refusal.leads_on = self.leads_on
+        return refusal
 
 
-def refusal_of_offer(offer: Offer, instead: Offer | None) -> SpawnRefusedError:
-    """The refusal of a profile that the person may have, and cannot start now.
-
-    Args:
-        offer: what they asked for.
-        instead: the nearest that they can start.
-    """
+def refusal_of_offer(offer: Offer) -> SpawnRefusedError:
+    """The refusal of a profile that the person may have, and cannot start now."""
     status, code = 422, "never-fits"
     why = wording.availability(offer)
     words = f"{offer.profile.title} cannot be started now. {why[0].upper()}{why[1:]}."
@@ -83,7 +93,7 @@ def refusal_of_offer(offer: Offer, instead: Offer | None) -> SpawnRefusedError:
     elif offer.fault or offer.denial is not None:
         status, code = 503, "misconfigured"
         words = f"{words} {SEE_THE_LOG}"
-    return SpawnRefusedError(status, code, f"{words} {wording.instead(instead)}")
+    return SpawnRefusedError(status, code, words)
 
 
 def _is_by_quota(offer: Offer) -> bool:

@@ -6,13 +6,10 @@ The hooks here delegate: what a person may have is `gpuspawner.policy`, what fit
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jupyterhub.apihandlers.base import APIHandler
 from kubernetes_asyncio.client import ApiException
 from traitlets import Float, TraitError, Unicode, default
 
@@ -30,15 +27,9 @@ from gpuspawner.kubespawner_config import (
     warn_once,
 )
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in, pool_of
-from gpuspawner.outages import is_unreachable
 from gpuspawner.policy import Person, decide
-from gpuspawner.refusals import (
-    SEE_THE_LOG,
-    SpawnRefusedError,
-    keep_out_of_failure_count,
-    refusal_of,
-    refusal_of_offer,
-)
+from gpuspawner.refusals import NOT_ALLOWED, SEE_THE_LOG, SpawnRefusedError, refusal_of_offer
+from gpuspawner.refusing import RefusingKubeSpawner
 from gpuspawner.selection import (
     IMAGE_OPTION,
     Selection,
@@ -48,8 +39,6 @@ from gpuspawner.selection import (
 )
 from gpuspawner.starting.measuring import Ground
 from gpuspawner.starting.telling import measured
-from gpuspawner.unscheduled import why_unscheduled
-from gpuspawner.waiting import WaitingKubeSpawner
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
 
@@ -58,19 +47,12 @@ NOTHING_ALLOWED = (
     "Ask the people who run this hub."
 )
 _CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
-NOT_ALLOWED = "not-allowed"
-_WITHOUT_TITLE = frozenset({NOT_ALLOWED, "cancelled"})
-"""What is closed to people has no title for them, and who cancels a start knows which."""
-_UNREACHABLE = (
-    "The cluster does not answer at the moment, so no server can be started. "
-    "Servers that run go on. Try again in a minute."
-)
 _CHOOSE = "Choose one of those on the spawn page."
 _PATIENCE = 0.8
 """Seconds that a start waits until others have found their node: words come within a second."""
 
 
-class GPUSpawner(WaitingKubeSpawner):
+class GPUSpawner(RefusingKubeSpawner):
     """A KubeSpawner that offers each person the profiles their groups allow, and what is free.
 
     ``profile_list``, ``options_form`` and ``options_from_form`` keep their meaning for nobody:
@@ -92,7 +74,7 @@ class GPUSpawner(WaitingKubeSpawner):
         self._applied = AppliedSettings(self)
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
-        self._start_limit: asyncio.Timeout | None = None
+        self._offer: Offer | None = None
         self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
         for name in ignored_settings(self.config):
@@ -120,12 +102,14 @@ class GPUSpawner(WaitingKubeSpawner):
     @property
     def profile_title(self) -> str:
         """What the profile that was asked for is called; empty if that cannot be told."""
-        return self._profile_asked_for.title if self._profile_asked_for is not None else ""
+        profile = self._profile_asked_for
+        return profile.title if profile is not None else ""
 
     @property
     def longest_wait(self) -> float:
         """Seconds for which one may wait in line for the profile that was asked for."""
-        return self._profile_asked_for.longest_wait if self._profile_asked_for is not None else 0
+        profile = self._profile_asked_for
+        return profile.longest_wait if profile is not None else 0
 
     @property
     def _profile_asked_for(self) -> Profile | None:
@@ -200,68 +184,12 @@ class GPUSpawner(WaitingKubeSpawner):
         if claim is not None:
             self._judge.release(claim, may_be_there=self._may_have_made_pod)
 
-    async def _start(self) -> Any:
-        """KubeSpawner's start; a refusal, a quota or a full cluster is not a failure of the hub."""
-        try:
-            return await self._start_or_refuse()
-        except SpawnRefusedError as refused:
-            has_title = refused.code not in _WITHOUT_TITLE
-            refusal = refused.about(self.profile_title) if has_title else refused
-            self.log.info(
-                "Refused %s a server (%s): %s",
-                self._log_name,
-                refusal.code,
-                refusal.jupyterhub_message,
-            )
-            keep_out_of_failure_count(self)
-            if refusal.code == NOT_ALLOWED:
-                self._forget_options()
-            if isinstance(self.handler, APIHandler):
-                refusal = refusal.with_code()
-            raise refusal from refused.__cause__
-
-    def _forget_options(self) -> None:
-        """JupyterHub keeps options before anybody judged them, for starts that name none."""
-        self.user_options = self.orm_spawner.user_options = {}
-        self.db.commit()
-
     def _options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
         """KubeSpawner's reading, and ``image`` as the API calls it, for links."""
         images = formdata.get(IMAGE_OPTION) or [""]
         others = {name: value for name, value in formdata.items() if name != IMAGE_OPTION}
         options: dict[str, Any] = super()._options_from_form(others)
         return {IMAGE_OPTION: images[0], **options} if images[0] else options
-
-    async def _start_or_refuse(self) -> Any:
-        # A little before the hub's own timeout, while there still is a pod to ask for the reason.
-        patience = self.start_timeout - min(5, self.start_timeout / 10)
-        try:
-            async with asyncio.timeout(self.seconds_left(patience)) as limit:
-                self._start_limit = limit
-                return await super()._start()
-        except TimeoutError as error:
-            words = self._why_unscheduled() if limit.expired() else ""
-            if words:
-                words = f"No place was found for the server within {patience:.0f} s: {words}"
-                raise SpawnRefusedError(503, "busy", words) from error
-            # KubeSpawner's own timeouts are for requests that nobody answered.
-            if limit.expired() and not self._is_cluster_away:
-                raise
-            raise SpawnRefusedError(503, "unreachable", _UNREACHABLE) from error
-        except Exception as error:
-            refusal = refusal_of(error) if isinstance(error, ApiException) else None
-            if is_unreachable(error):
-                refusal = SpawnRefusedError(503, "unreachable", _UNREACHABLE)
-            if refusal is None:
-                raise
-            self.log.error("The cluster did not accept %s's server: %s", self._log_name, error)  # noqa: TRY400 - the answer says it all
-            raise refusal from error
-
-    def _why_unscheduled(self) -> str:
-        """What was said of the pod of this start; empty once it has a node."""
-        pods = self.pod_reflector.pods if self.pod_reflector else {}
-        pod = pods.get(f"{self.namespace}/{self.pod_name}") or {}
-        return why_unscheduled(pod, self.events if self.events_enabled else ())
 
     async def _offer_asked_for(self) -> Offer:
         try:
@@ -271,8 +199,9 @@ class GPUSpawner(WaitingKubeSpawner):
                     offer = await self.wait_in_line(offer, self._claimed)
         finally:
             self.place_in_line().leave()
+        self._offer = offer
         if self._claim is None:
-            raise refusal_of_offer(offer, await self._nearest(offer))
+            raise refusal_of_offer(offer)
         self.may_start_node = offer.standing is Standing.CAN_START_NODE
         self.pool_to_grow = offer.pool_to_grow
         return offer
@@ -293,21 +222,6 @@ class GPUSpawner(WaitingKubeSpawner):
             self._refuse_profile(selection)
         offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, patience)
         return offer
-
-    @contextmanager
-    def _unlimited(self) -> Iterator[None]:
-        """The time of the start counts from afterwards."""
-        limit, loop = self._start_limit, asyncio.get_running_loop()
-        ends = limit.when() if limit is not None else None
-        if limit is None or ends is None:
-            yield
-            return
-        left = ends - loop.time()
-        limit.reschedule(None)
-        try:
-            yield
-        finally:
-            limit.reschedule(loop.time() + left)
 
     def _catalog_or_refuse(self) -> Catalog:
         try:
@@ -334,9 +248,11 @@ class GPUSpawner(WaitingKubeSpawner):
         )
         raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_CHOOSE}")
 
-    async def _nearest(self, offer: Offer) -> Offer | None:
+    async def way_out(self) -> str:
+        """What comes nearest to what was asked for, of all that the person can start now."""
         situation = await self._situation(self._catalog_or_refuse())
-        return nearest(offer, await self._judge.offers(self._drafts(situation), situation))
+        offers = await self._judge.offers(self._drafts(situation), situation)
+        return wording.instead(nearest(self._offer, offers))
 
     def _ground_of(self, node: str) -> Ground | None:
         state = self._judge.snapshot().nodes.get(node)
