@@ -5,7 +5,7 @@ The form, the start and the API all ask here, so that none can offer what anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -26,6 +26,8 @@ from gpuspawner.fit import (
     fits_wherever,
     growths,
     judge,
+    makes_way,
+    promised_once,
 )
 from gpuspawner.line import Waiter, competitors, left_by
 from gpuspawner.pod import PodPlan, Settings, keeping_off, plan
@@ -202,11 +204,13 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     request = draft.plan.request
     found = view.verdict_on(request, view.snapshot)
     left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
-    verdict = left.verdict
+    verdict, confined = left.verdict, keeping_off(request, left.avoids)
+    may_matter = verdict.fits is False or view.snapshot.assumed
+    templates = tuple(_templates(situation.catalog)) if may_matter else ()
     grown: tuple[Growth, ...] = ()
     if verdict.fits is False and not verdict.refusal:
-        grown = growths(request, view.snapshot, _templates(situation.catalog))
-    confined = keeping_off(request, left.avoids)
+        grown = growths(request, view.snapshot, templates)
+        grown = promised_once(grown, confined, view.snapshot, view.verdict_on, templates)
     standing = _standing(verdict, grown)
     if standing is Standing.EVICTS and left.avoids:
         # Others may make way on just the nodes that it keeps off.
@@ -220,7 +224,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         verdict = msgspec.structs.replace(
             verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
         )
-    contenders = left.rivals or _contenders(standing, confined, verdict, view)
+    contenders = left.rivals or _contenders(standing, confined, verdict, view, templates)
     if contenders:
         standing = Standing.UNKNOWN
     offer = replace(
@@ -259,19 +263,25 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
 
 
-def _contenders(standing: Standing, request: PodRequest, verdict: Verdict, view: View) -> int:
-    snapshot = view.snapshot
+def _contenders(
+    standing: Standing,
+    request: PodRequest,
+    verdict: Verdict,
+    view: View,
+    templates: Iterable[NodeTemplate],
+) -> int:
+    snapshot, verdict_on = view.snapshot, view.verdict_on
     if not snapshot.assumed:
         return 0
-    is_open = (
-        (
-            standing is Standing.FREE
-            and not fits_wherever(request, snapshot, verdict, view.verdict_on)
-        )
-        # Whoever has no place yet may be given the same room.
-        or (standing is Standing.EVICTS and any(not one.pod.node for one in snapshot.assumed))
-        or (standing is Standing.BUSY and fits_somewhere(request, snapshot, view.verdict_on))
-    )
+    match standing:
+        case Standing.FREE | Standing.CAN_START_NODE:
+            is_open = not fits_wherever(request, snapshot, verdict, verdict_on, templates)
+        case Standing.EVICTS:
+            is_open = not makes_way(request, snapshot, verdict_on)
+        case Standing.BUSY:
+            is_open = fits_somewhere(request, snapshot, verdict_on)
+        case _:
+            is_open = False
     return len(snapshot.assumed) if is_open else 0
 
 

@@ -5,7 +5,14 @@ Pure functions over frozen values: one scheduling rule a file, registered in `ch
 
 from __future__ import annotations
 
-from gpuspawner.fit.certainty import fits_somewhere, fits_wherever, open_nodes, room_requests
+from gpuspawner.fit.certainty import (
+    fits_somewhere,
+    fits_wherever,
+    makes_way,
+    open_nodes,
+    promised_once,
+    room_requests,
+)
 from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
@@ -38,8 +45,10 @@ __all__ = [
     "growths",
     "judge",
     "likely_node",
+    "makes_way",
     "node_by_eviction",
     "open_nodes",
+    "promised_once",
     "room_requests",
     "scheduler_message",
 ]

@@ -7,16 +7,18 @@ where its status can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from gpuspawner.capacity.index import Snapshot
-from gpuspawner.capacity.model import Node, PodRequest
+from gpuspawner.capacity.model import Node, NodeGroup, PodRequest
 from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit.examining import examine
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.surveying import Survey
+
+PROMISED = "the nodes it may still get are for servers that are being started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,21 @@ class Growth:
     is_certain: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class NewNodes:
+    """The nodes by which a pool can still grow, if there is a pod for each.
+
+    Attributes:
+        state: one of them.
+        number: how many there are to count on; 0 if the pool cannot grow at present.
+        is_all: whether no other node of the pool may come.
+    """
+
+    state: NodeState
+    number: int
+    is_all: bool
+
+
 def growths(
     request: PodRequest, snapshot: Snapshot, templates: Iterable[NodeTemplate]
 ) -> tuple[Growth, ...]:
@@ -65,9 +82,25 @@ def growths(
             continue
         fits = _passes_the_cluster(request, snapshot, new)
         if fits is not False:
-            hindrance = _hindrance(snapshot, template)
+            hindrance = _hindrance(snapshot, template, _left(snapshot, template))
             found.append(Growth(template.pool, finding.slots, hindrance, is_certain=fits is True))
     return tuple(sorted(found, key=lambda growth: (bool(growth.hindrance), not growth.is_certain)))
+
+
+def new_nodes(
+    snapshot: Snapshot, templates: Iterable[NodeTemplate], most: int
+) -> Iterator[NewNodes]:
+    """What each pool may still grow by; `most` nodes are enough to know of."""
+    for template in templates:
+        left = _left(snapshot, template)
+        number = most if left is None else min(most, left)
+        if _hindrance(snapshot, template, left):
+            number = 0
+        yield NewNodes(
+            state=summed(template.node, ()),
+            number=number,
+            is_all=number == left and not _is_growing(snapshot, template),
+        )
 
 
 def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState) -> bool | None:
@@ -85,25 +118,53 @@ def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState)
     return None if hindrances & {Hindrance.UNKNOWN, Hindrance.NOT_FOR_POD} else False
 
 
-def _hindrance(snapshot: Snapshot, template: NodeTemplate) -> str:
+def _hindrance(snapshot: Snapshot, template: NodeTemplate, left: int | None) -> str:
+    group = _group(snapshot, template)
+    if group is not None and group.is_backing_off:
+        return "its last attempt to grow failed"
+    if group is not None and not group.is_healthy:
+        return "its autoscaler reports it unhealthy"
+    if left == 0:
+        size = _size(snapshot, template)
+        return f"it has all of its {size} nodes" if size != 1 else "it has its only node"
+    return ""
+
+
+def _group(snapshot: Snapshot, template: NodeTemplate) -> NodeGroup | None:
     groups = {
         name: group
         for status in (snapshot.objects.autoscaler or {}).values()
         for name, group in status.groups.items()
     }
-    group = groups.get(template.group)
-    if group is not None and group.is_backing_off:
-        return "its last attempt to grow failed"
-    if group is not None and not group.is_healthy:
-        return "its autoscaler reports it unhealthy"
+    return groups.get(template.group)
+
+
+def _left(snapshot: Snapshot, template: NodeTemplate) -> int | None:
+    """How many nodes a pool may still get; None if no limit is known."""
+    group = _group(snapshot, template)
     limits = [template.most, group.max_size if group is not None else None]
     known = [limit for limit in limits if limit is not None]
-    if not known:
-        return ""
-    size = sum(_belongs(state.node, template) for state in snapshot.nodes.values())
-    if size >= min(known):
-        return f"it has all of its {size} nodes" if size != 1 else "it has its only node"
-    return ""
+    return max(0, min(known) - _size(snapshot, template)) if known else None
+
+
+def _size(snapshot: Snapshot, template: NodeTemplate) -> int:
+    return sum(_belongs(state.node, template) for state in snapshot.nodes.values())
+
+
+def _is_growing(snapshot: Snapshot, template: NodeTemplate) -> bool:
+    """Whether a node of the pool is there that is not yet, or not now, as a new one should be."""
+    return any(
+        _belongs(state.node, template) and not _is_as_told(state.node, template.node)
+        for state in snapshot.nodes.values()
+    )
+
+
+def _is_as_told(node: Node, told: Node) -> bool:
+    return (
+        not node.unschedulable
+        and set(node.taints) <= set(told.taints)
+        and all(node.allocatable.get(resource) for resource in told.allocatable)
+    )
 
 
 def _belongs(node: Node, template: NodeTemplate) -> bool:

@@ -11,7 +11,7 @@ unknown, unless the driver knows no places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gpuspawner.capacity.index import Snapshot
@@ -24,7 +24,7 @@ from gpuspawner.capacity.model import (
     StorageClass,
 )
 from gpuspawner.capacity.node_states import NodeState
-from gpuspawner.capacity.objects import ClusterObjects
+from gpuspawner.capacity.objects import ClusterObjects, Key
 from gpuspawner.fit.claims import Mounted, mounted, uncertain
 from gpuspawner.fit.reasons import NO_REASONS, Blocked, Hindrance, Reason, Reasons, unknown
 from gpuspawner.fit.volume_matching import Candidates, candidates, suits
@@ -65,6 +65,52 @@ class _Bound:
 
     volume: PersistentVolume | None
     migrated: PersistentVolume | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedVolume:
+    """A claim that is not bound and needs a volume that is there.
+
+    Attributes:
+        claim: its namespace and name.
+        volumes: names of those that it could be bound to.
+        anywhere: how many of them can be used from every node.
+    """
+
+    claim: Key
+    volumes: frozenset[str]
+    anywhere: int
+
+
+def wanted_volumes(request: PodRequest, objects: ClusterObjects) -> Iterator[WantedVolume]:
+    """What a pod's claims may take that others' may take as well."""
+    claims = mounted(request, objects) if request.claims else ()
+    classes, volumes = objects.storage_classes, objects.volumes
+    if claims is None or isinstance(claims, Blocked) or classes is None or volumes is None:
+        # The verdict on the pod says so.
+        return
+    for claim in (found.claim for found in claims):
+        cls = classes.get(("", claim.storage_class))
+        if claim.is_bound or claim.volume or claim.selected_node or _can_do_without(cls, objects):
+            continue
+        existing = candidates(claim, volumes)
+        if not existing.kept:
+            yield WantedVolume(
+                (claim.namespace, claim.name),
+                frozenset(volume.name for volume in existing.free),
+                sum(not _is_placed(volume) for volume in existing.free),
+            )
+
+
+def _can_do_without(cls: StorageClass | None, objects: ClusterObjects) -> bool:
+    """Whether a new volume can be made on whichever node."""
+    return (
+        cls is not None
+        and cls.waits
+        and cls.provisioner not in _NO_PROVISIONER
+        and not cls.topologies
+        and not _provisioning(cls, objects)
+    )
 
 
 def prepare(
