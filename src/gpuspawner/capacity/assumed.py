@@ -7,7 +7,7 @@ assumed from the moment a start is let through, so that two starts cannot rely o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gpuspawner.capacity.model import TERMINAL_PHASES, Pod, PodRequest, pack
 
@@ -104,6 +104,15 @@ class AssumedPods:
         self._entries[pod.namespace, pod.name] = _Entry(assumed, pod.uid, before)
         self._on[pod.node or ""] = (*self.on(pod.node or ""), pod)
         return (*changed, pod.node or "")
+
+    def adopt(self, others: AssumedPods) -> tuple[str, ...]:
+        """Count those of another table as well, as far as it knows them."""
+        new = {key: entry for key, entry in others._entries.items() if key not in self._entries}
+        for key, entry in new.items():
+            self._entries[key] = replace(entry)
+            pod = entry.assumed.pod
+            self._on[pod.node or ""] = (*self.on(pod.node or ""), pod)
+        return tuple(entry.assumed.pod.node or "" for entry in new.values())
 
     def drop(self, namespace: str, name: str) -> tuple[str, ...]:
         """Count one no longer."""

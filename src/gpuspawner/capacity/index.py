@@ -124,6 +124,10 @@ class ClusterIndex:
         if key not in self._assumed and not is_bound:
             self.assume(assumed)
 
+    def adopt_assumed(self, other: ClusterIndex) -> None:
+        """Count what another index of the same cluster does; it has heard of no pod yet."""
+        self._changed.update(self._assumed.adopt(other._assumed))
+
     def forget_assumed(self, namespace: str, name: str) -> None:
         """Count a pod no longer that was assumed; does nothing if it is not."""
         self._changed.update(self._assumed.drop(namespace, name))

@@ -19,6 +19,7 @@ from gpuspawner.capacity.feeds import Feed, ObjectFeed
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.kinds import KINDS
+from gpuspawner.capacity.ledger import Ledger
 from gpuspawner.capacity.model import PodRequest, ServerVersion, read_server_version
 from gpuspawner.capacity.on_their_way import pods_on_their_way
 from gpuspawner.capacity.transport import KubernetesTransport, TransportError
@@ -43,12 +44,15 @@ class SharedCluster:
     loop when it stops.
 
     Attributes:
+        ledger: what was promised in the cluster, by whichever of those who watch it.
         was_synced: whether `wait_synced` has ended well, after which there is no first look to
             wait for, and pods that were on their way before the hub was started are counted.
         line: those who wait for room.
     """
 
-    def __init__(self, configuration: Configuration, namespace: str) -> None:
+    def __init__(
+        self, configuration: Configuration, namespace: str, ledger: Ledger | None = None
+    ) -> None:
         self.transport = KubernetesTransport(configuration)
         index = ClusterIndex()
         self._index = index
@@ -59,6 +63,8 @@ class SharedCluster:
         self._looking = asyncio.Lock()
         self._objects = index.objects
         self.watch = ClusterWatch(self.transport, index=index, feeds=_feeds(index, namespace))
+        self.ledger = ledger or Ledger()
+        self.ledger.join(index, self.watch.tell)
         self._standing = StandingVerdicts(_KEPT)
         self._settling = asyncio.Lock()
         self.was_synced = False
@@ -123,18 +129,16 @@ class SharedCluster:
     def assume(self, assumed: Assumed) -> None:
         """Count a pod that is being started, until the watch shows it bound, over or deleted."""
         self._orphans.discard((assumed.pod.namespace, assumed.pod.name))
-        self._index.assume(assumed)
-        self.watch.tell()
+        self.ledger.assume(assumed)
 
     def assume_again(self, assumed: Assumed) -> None:
         """The same once the pod was created: one before it of its name may have been deleted."""
-        self._index.assume_again(assumed)
+        self.ledger.assume_again(assumed)
 
     def forget(self, namespace: str, name: str) -> None:
         """Count a pod no longer that will not be bound; does nothing if it is not counted."""
         self._orphans.discard((namespace, name))
-        self._index.forget_assumed(namespace, name)
-        self.watch.tell()
+        self.ledger.forget(namespace, name)
 
     def abandon(self, namespace: str, name: str) -> None:
         """Nobody starts a pod any more, and it may be there: count it for as long as it is."""
@@ -166,6 +170,7 @@ class SharedCluster:
                     asked_at = time.monotonic()
                     self._objects.version = await self._version(_PATIENCE) or self._objects.version
         finally:
+            self.ledger.leave(self._index)
             await self.watch.stop()
             await self._admission.aclose()
             await self.transport.aclose()
@@ -248,7 +253,8 @@ def shared_cluster(
     known = shared.get(place)
     if known is None or known.has_ended:
         logging.getLogger("gpuspawner").parent = log
-        known = shared[place] = SharedCluster(configuration, namespace)
+        ledgers = (one.ledger for (host, _), one in shared.items() if host == place[0])
+        known = shared[place] = SharedCluster(configuration, namespace, next(ledgers, None))
     return known
 
 
