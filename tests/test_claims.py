@@ -121,8 +121,16 @@ def a_judge(cluster: Cluster) -> Judge:
     return Judge(cast(SharedCluster, cluster), "jhub", logging.getLogger("test"))
 
 
-async def a_start(cluster: Cluster, pod_name: str, patience: float = 0.0, count: int = 1) -> Offer:
-    catalog = a_catalog(a_profile("gpu", count=count, cpu=1, memory="1Gi"))
+async def a_start(
+    cluster: Cluster,
+    pod_name: str,
+    patience: float = 0.0,
+    count: int = 1,
+    node_pools: dict[str, Any] | None = None,
+) -> Offer:
+    catalog = a_catalog(
+        a_profile("gpu", count=count, cpu=1, memory="1Gi"), node_pools=node_pools or {}
+    )
     situation = a_situation(catalog, base={HUB_LABELS: {}, "namespace": "jhub"})
     [draft] = (draft for draft in drafts_in(situation) if draft.profile.slug == "gpu")
     offer, claim = await a_judge(cluster).claim(draft, situation, pod_name, patience)
@@ -267,6 +275,68 @@ async def test_where_the_cluster_is_not_known_a_start_is_tried_and_counted_nowhe
     assert (await a_start(cluster, "server")).standing is Standing.UNKNOWN
     [assumed] = cluster.snapshot().assumed
     assert assumed.pod.node == ""
+
+
+def a_pool(gpus: int, most: int) -> dict[str, Any]:
+    allocatable = {GPU: gpus, "cpu": 16, "memory": "64Gi"}
+    return {
+        "v100": {"title": "V100", "labels": {"p": "v"}, "allocatable": allocatable}
+        | {"most_nodes": most}
+    }
+
+
+async def test_of_five_who_ask_at_once_for_the_only_node_of_a_pool_one_has_it() -> None:
+    cluster, pools = Cluster(), a_pool(1, most=1)
+    offers = await asyncio.gather(
+        *(a_start(cluster, f"server-{n}", 60, node_pools=pools) for n in range(5))
+    )
+    standings = sorted(offer.standing.value for offer in offers)
+    assert standings == ["busy"] * 4 + ["can-start-node"]
+    assert cluster.waits == 0
+    refused = next(offer for offer in offers if offer.standing is Standing.BUSY)
+    assert availability(refused) == (
+        "busy: the cluster has no nodes; V100 cannot grow: "
+        "the nodes it may still get are for servers that are being started"
+    )
+
+
+async def test_a_node_that_has_come_for_one_is_not_called_free_to_others() -> None:
+    cluster, pools = Cluster(), a_pool(2, most=1)
+    first = await a_start(cluster, "first", count=2, node_pools=pools)
+    assert first.standing is Standing.CAN_START_NODE
+    node = replace(a_node("v1", gpus=2), labels={"p": "v"})
+    cluster.index.put_node(node)
+    second = await a_start(cluster, "second", node_pools=pools)
+    assert (second.standing, second.contenders) == (Standing.UNKNOWN, 1)
+    cluster.bind("first", "v1")
+    second = await a_start(cluster, "second", node_pools=pools)
+    assert second.standing is Standing.BUSY
+
+
+async def test_whoever_waits_for_a_node_leaves_room_that_it_cannot_use() -> None:
+    cluster, pools = Cluster(a_node("n1", gpus=1)), a_pool(2, most=1)
+    dual = await a_start(cluster, "dual", count=2, node_pools=pools)
+    single = await a_start(cluster, "single", node_pools=pools)
+    assert (dual.standing, single.standing) == (Standing.CAN_START_NODE, Standing.FREE)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "standing"),
+    [
+        pytest.param({"gpus": 2}, Standing.EVICTS, id="one who would get no place by eviction"),
+        pytest.param({"gpus": 1}, Standing.UNKNOWN, id="one who would evict the same pod"),
+        pytest.param({"gpus": 2, "priority": 1000}, Standing.UNKNOWN, id="one of higher priority"),
+    ],
+)
+async def test_room_that_others_make_is_for_whom_they_make_it(
+    waiting: dict[str, Any], standing: Standing
+) -> None:
+    victim = altered(a_pod("idle", node="n1", gpus=1), priority=-10)
+    cluster = Cluster(a_node("n1", gpus=1), a_node("n2", gpus=0), victim)
+    priority = waiting.pop("priority", 0)
+    request = replace(a_request(**waiting), name="waiting", priority=priority)
+    cluster.assume(as_assumed(request, ""))
+    assert (await a_start(cluster, "server")).standing is standing
 
 
 MIG = "nvidia.com/mig-1g.5gb"
