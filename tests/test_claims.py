@@ -333,8 +333,8 @@ async def test_room_that_others_make_is_for_whom_they_make_it(
 ) -> None:
     victim = altered(a_pod("idle", node="n1", gpus=1), priority=-10)
     cluster = Cluster(a_node("n1", gpus=1), a_node("n2", gpus=0), victim)
-    priority = waiting.pop("priority", 0)
-    request = replace(a_request(**waiting), name="waiting", priority=priority)
+    fields = {name: waiting.pop(name) for name in ("priority", "gates") if name in waiting}
+    request = replace(a_request(**waiting), name="waiting", **fields)
     cluster.assume(as_assumed(request, ""))
     assert (await a_start(cluster, "server")).standing is standing
 

@@ -192,12 +192,17 @@ def test_without_others_nothing_is_promised_away() -> None:
     assert not fits_somewhere(request, snapshot, judge)
 
 
-def test_a_gate_keeps_a_pod_from_holding_a_node() -> None:
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        pytest.param((), ["new node", "open"], id="who waits keeps a whole node"),
+        pytest.param(("queue",), ["new node", "new node"], id="who is held back keeps none"),
+    ],
+)
+def test_two_singles_leave_a_dual_a_node(gates: tuple[str, ...], expected: list[str]) -> None:
     index = an_index()
-    index.assume(as_assumed(replace(a_server(0, **DUAL), gates=("queue",)), ""))
-    index.put_node(a_member(1, POOL))
-    # It may be let go at any moment, and is then one of those who might take the node.
-    assert let_through(index, a_server(9, **SINGLE), [POOL]) == "open"
+    index.assume(as_assumed(replace(a_server(9, **DUAL), gates=gates), ""))
+    assert answers(index, [a_template(most=2)], SINGLE, SINGLE) == expected
 
 
 KINDS: tuple[dict[str, Any], ...] = (

@@ -148,10 +148,13 @@ def makes_way(request: PodRequest, snapshot: Snapshot, verdict_on: VerdictOn) ->
     no place, and would get none by eviction, takes none before.
     """
     waiting = [one.request for one in snapshot.assumed if not one.pod.node]
-    verdicts = ((other, verdict_on(other, snapshot)) for other in waiting)
     return all(
-        other.priority <= request.priority and verdict.fits is False and verdict.evicts == 0
-        for other, verdict in verdicts
+        other.priority <= request.priority
+        and not other.gates
+        and (verdict := verdict_on(other, snapshot)).fits is False
+        and not verdict.refusal
+        and verdict.evicts == 0
+        for other in waiting
     )
 
 

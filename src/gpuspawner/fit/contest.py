@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from types import MappingProxyType
 
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.index import Snapshot
@@ -17,7 +16,7 @@ from gpuspawner.fit.entangling import is_entangled
 from gpuspawner.fit.examining import beside_promised, examine
 from gpuspawner.fit.pricing import one_is_left, share, units_of
 from gpuspawner.fit.reasons import NO_REASONS
-from gpuspawner.fit.scaling import NodeTemplate, new_nodes
+from gpuspawner.fit.scaling import NodeTemplate, grown, new_nodes
 from gpuspawner.fit.surveying import Survey
 from gpuspawner.fit.verdict import Verdict
 
@@ -72,10 +71,7 @@ class Contest:
             for found in self._growing
             for name in _names(found.state.node.name, found.number)
         }
-        self._grown = snapshot
-        if self.new:
-            nodes = MappingProxyType({**snapshot.nodes, **self.new})
-            self._grown = replace(snapshot, nodes=nodes)
+        self._grown = grown(snapshot, self.new) if self.new else snapshot
         self._survey = Survey(request, self._grown) if self.pending or self.new else None
         self._known_takers: dict[Kind, frozenset[str]] = {}
         self._looks = 0

@@ -7,13 +7,16 @@ where its status can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import cast
 
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, NodeGroup, PodRequest
 from gpuspawner.capacity.node_states import NodeState, summed
+from gpuspawner.fit.claims import LastOf
 from gpuspawner.fit.examining import examine
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.surveying import Survey
@@ -82,7 +85,9 @@ def growths(
             continue
         fits = _passes_the_cluster(request, snapshot, new)
         if fits is not False:
-            hindrance = _hindrance(snapshot, template, _left(snapshot, template))
+            members = _members(snapshot, template)
+            left = _left(snapshot, template, len(members))
+            hindrance = _hindrance(snapshot, template, left, len(members))
             found.append(Growth(template.pool, finding.slots, hindrance, is_certain=fits is True))
     return tuple(sorted(found, key=lambda growth: (bool(growth.hindrance), not growth.is_certain)))
 
@@ -92,15 +97,23 @@ def new_nodes(
 ) -> Iterator[NewNodes]:
     """What each pool may still grow by; `most` nodes are enough to know of."""
     for template in templates:
-        left = _left(snapshot, template)
+        members = _members(snapshot, template)
+        left = _left(snapshot, template, len(members))
         number = most if left is None else min(most, left)
-        if _hindrance(snapshot, template, left):
+        if _hindrance(snapshot, template, left, len(members)):
             number = 0
         yield NewNodes(
             state=summed(template.node, ()),
             number=number,
-            is_all=number == left and not _is_growing(snapshot, template),
+            # One that is not yet, or not now, as a new one should be may become so.
+            is_all=number == left and all(_is_as_told(node, template.node) for node in members),
         )
+
+
+def grown(snapshot: Snapshot, new: dict[str, NodeState]) -> Snapshot:
+    """The cluster with more nodes, which are not copied: there may be thousands."""
+    nodes = ChainMap(new, cast(dict[str, NodeState], snapshot.nodes))
+    return replace(snapshot, nodes=MappingProxyType(nodes))
 
 
 def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState) -> bool | None:
@@ -108,8 +121,7 @@ def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState)
 
     Placement rules may ask for a label, such as a zone, that the template does not tell.
     """
-    nodes = MappingProxyType({**snapshot.nodes, new.node.name: new})
-    survey = Survey(request, replace(snapshot, nodes=nodes))
+    survey = Survey(request, grown(snapshot, {new.node.name: new}))
     if survey.blocked is not None:
         return False
     hindrances = {reason.hindrance for reason in survey.refusal(new)}
@@ -118,14 +130,13 @@ def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState)
     return None if hindrances & {Hindrance.UNKNOWN, Hindrance.NOT_FOR_POD} else False
 
 
-def _hindrance(snapshot: Snapshot, template: NodeTemplate, left: int | None) -> str:
+def _hindrance(snapshot: Snapshot, template: NodeTemplate, left: int | None, size: int) -> str:
     group = _group(snapshot, template)
     if group is not None and group.is_backing_off:
         return "its last attempt to grow failed"
     if group is not None and not group.is_healthy:
         return "its autoscaler reports it unhealthy"
     if left == 0:
-        size = _size(snapshot, template)
         return f"it has all of its {size} nodes" if size != 1 else "it has its only node"
     return ""
 
@@ -139,24 +150,27 @@ def _group(snapshot: Snapshot, template: NodeTemplate) -> NodeGroup | None:
     return groups.get(template.group)
 
 
-def _left(snapshot: Snapshot, template: NodeTemplate) -> int | None:
+def _left(snapshot: Snapshot, template: NodeTemplate, size: int) -> int | None:
     """How many nodes a pool may still get; None if no limit is known."""
     group = _group(snapshot, template)
     limits = [template.most, group.max_size if group is not None else None]
     known = [limit for limit in limits if limit is not None]
-    return max(0, min(known) - _size(snapshot, template)) if known else None
+    return max(0, min(known) - size) if known else None
 
 
-def _size(snapshot: Snapshot, template: NodeTemplate) -> int:
-    return sum(_belongs(state.node, template) for state in snapshot.nodes.values())
+def _members(snapshot: Snapshot, template: NodeTemplate) -> list[Node]:
+    """The nodes of a pool that are there."""
+    nodes = _nodes_of(snapshot.nodes)
+    for name, value in template.node.labels.items():
+        nodes = [node for node in nodes if node.labels.get(name) == value]
+    return nodes
 
 
-def _is_growing(snapshot: Snapshot, template: NodeTemplate) -> bool:
-    """Whether a node of the pool is there that is not yet, or not now, as a new one should be."""
-    return any(
-        _belongs(state.node, template) and not _is_as_told(state.node, template.node)
-        for state in snapshot.nodes.values()
-    )
+def _listed(states: Mapping[str, NodeState]) -> list[Node]:
+    return [state.node for state in states.values()]
+
+
+_nodes_of = LastOf(_listed)
 
 
 def _is_as_told(node: Node, told: Node) -> bool:
@@ -165,7 +179,3 @@ def _is_as_told(node: Node, told: Node) -> bool:
         and set(node.taints) <= set(told.taints)
         and all(node.allocatable.get(resource) for resource in told.allocatable)
     )
-
-
-def _belongs(node: Node, template: NodeTemplate) -> bool:
-    return template.node.labels.items() <= node.labels.items()
