@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from gpuspawner.capacity.assumed import as_assumed
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
-from gpuspawner.capacity.model import Node, PodAffinityTerm, PodRequest, Taint
+from gpuspawner.capacity.model import (
+    AutoscalerStatus,
+    Node,
+    NodeGroup,
+    PodAffinityTerm,
+    PodRequest,
+    Taint,
+)
 from gpuspawner.fit import NodeTemplate, StandingVerdicts, growths, judge, likely_node
 from gpuspawner.fit.certainty import fits_somewhere, fits_wherever, open_nodes
 
@@ -174,6 +181,16 @@ def test_where_a_node_may_yet_come_up_it_is_open_and_not_busy() -> None:
     assert answers(index, [pool], SINGLE) == ["new node"]
     index.put_node(a_member(1, pool, taints=(NOT_READY,)))
     assert let_through(index, a_server(9, **SINGLE), [pool]) == "open"
+
+
+def test_a_pool_that_cannot_grow_now_is_not_counted_on_and_yet_may_help() -> None:
+    """The first may be given the last node of the one, or one of the other once that recovers."""
+    groups = {"g": NodeGroup(is_backing_off=True)}
+    index = an_index()
+    status = AutoscalerStatus("kube-system", "cluster-autoscaler-status", "u", groups)
+    index.objects.table("autoscaler").replace((status,))
+    pools = [replace(a_template("a", most=2), group="g"), a_template("b", most=1)]
+    assert answers(index, pools, DUAL, DUAL) == ["new node", "open"]
 
 
 def test_a_node_of_its_own_is_enough_for_pods_that_keep_apart() -> None:
