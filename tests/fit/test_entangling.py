@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpuspawner.capacity.assumed import as_assumed
 from gpuspawner.capacity.index import Snapshot
@@ -134,3 +137,43 @@ def test_whoever_takes_none_of_the_volumes_is_not_in_the_way(
         a_volume("a"),
     ]
     assert of_two(things, a_server(1, "mine"), other) == expected
+
+
+SIZES = st.sampled_from([10, 20, 30])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(SIZES, max_size=5), st.lists(SIZES, min_size=1, max_size=3))
+def test_whoever_is_sure_of_a_volume_has_one_whoever_comes_first(
+    offered: list[int], asked: list[int]
+) -> None:
+    volumes = [a_volume(f"v{n}", capacity=size) for n, size in enumerate(offered)]
+    claims = [a_claim(f"c{n}", size=size) for n, size in enumerate(asked)]
+    servers = [a_server(n, claim.name) for n, claim in enumerate(claims)]
+    bare = a_stored_cluster(a_node(), WAITING, *volumes, *claims)
+    others = tuple(as_assumed(server, "n1", frozenset({"n1"})) for server in servers[1:])
+    snapshot = replace(bare, assumed=others)
+    verdict = judge(servers[0], snapshot)
+    if verdict.fits and fits_wherever(servers[0], snapshot, verdict, judge):
+        rivals = [size for size in asked[1:] if is_offered(size, offered)]
+        assert all(all_are_served(offered, order) for order in permutations([asked[0], *rivals]))
+
+
+def is_offered(size: int, offered: Iterable[int]) -> bool:
+    return any(size <= volume for volume in offered)
+
+
+def all_are_served(offered: list[int], order: Sequence[int]) -> bool:
+    """Whether each finds a volume, whichever those before it took."""
+    if not order:
+        return True
+    large_enough = [size for size in offered if size >= order[0]]
+    return bool(large_enough) and all(
+        all_are_served(without(offered, size), order[1:]) for size in set(large_enough)
+    )
+
+
+def without(sizes: list[int], size: int) -> list[int]:
+    rest = sizes.copy()
+    rest.remove(size)
+    return rest
