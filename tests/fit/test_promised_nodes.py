@@ -24,6 +24,7 @@ from gpuspawner.fit import NodeTemplate, StandingVerdicts, growths, judge, likel
 from gpuspawner.fit.certainty import fits_somewhere, fits_wherever, open_nodes
 
 from ..builders import a_node, a_request, altered
+from ..storage_builders import TABLES, ZONE, a_bound_claim, a_volume, in_zones
 
 NOT_READY = Taint("node.kubernetes.io/not-ready", "", "NoSchedule")
 SINGLE: dict[str, Any] = {"gpus": 1}
@@ -167,6 +168,19 @@ def test_who_waits_for_a_node_is_not_in_the_way_of_who_has_room_now() -> None:
     """One GPU is left on a node that is there: the dual cannot use it, and a single has it."""
     index = an_index(a_node("n1", gpus=1))
     assert answers(index, [POOL], DUAL, SINGLE, SINGLE) == ["new node", "free", "busy"]
+
+
+def test_nor_of_who_has_room_where_its_volume_cannot_be_used() -> None:
+    pool, zonal = a_template(most=1), in_zones("b")
+    index = an_index(a_node("n1", gpus=2, labels={ZONE: "a"}))
+    claim, volume = a_bound_claim(), a_volume(affinity=zonal, claim=("jhub", "home", ""))
+    stored: dict[str, list[Any]] = {"claims": [claim], "volumes": [volume]}
+    for table in TABLES.values():
+        index.objects.table(table).replace(stored.get(table, ()))
+    at_home = replace(a_server(8, **DUAL), claims=("home",))
+    in_zone = [replace(pool, node=replace(pool.node, labels={"pool": "a", ZONE: "b"}))]
+    assert let_through(index, at_home, in_zone) == "new node"
+    assert let_through(index, a_server(9, **SINGLE), in_zone) == "free"
 
 
 def test_nor_of_who_needs_nothing_of_what_it_waits_for() -> None:

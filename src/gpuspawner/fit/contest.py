@@ -33,12 +33,13 @@ class _Sort:
     Attributes:
         may_get_new: whether a node that is yet to come may be theirs. One with room on a node that
             is there is bound within moments, and a new node takes minutes.
-        is_stuck: whether they go to a node that is there only if it has room for them now.
+        places: names of the nodes that are there and may be theirs; None: any with room. Those who
+            have no place wait for a new node: they are taken to go only where they could be now.
     """
 
     kind: Kind
     may_get_new: bool
-    is_stuck: bool
+    places: frozenset[str] | None = None
 
 
 class Contest:
@@ -106,7 +107,7 @@ class Contest:
     def leaves_room_for_others(self, verdict: Verdict, verdict_on: VerdictOn) -> bool:
         """Whether the pod and the rest cannot keep any of the others off what it was promised."""
         sorts = [self._sort_of(one, verdict_on) for one in self.pending]
-        mine = _Sort(kind_of(self._request), not verdict.fits, is_stuck=not verdict.fits)
+        mine = _Sort(kind_of(self._request), not verdict.fits, self._places(verdict))
         known: dict[tuple[_Sort, frozenset[str]], bool] = {}
         for one, sort in zip(self.pending, sorts, strict=True):
             names = self._promised(one, verdict_on)
@@ -142,9 +143,17 @@ class Contest:
     def _sort_of(self, one: Assumed, verdict_on: VerdictOn) -> _Sort:
         kind = kind_of(one.request)
         if not one.pod.node:
-            return _Sort(kind, may_get_new=True, is_stuck=True)
+            verdict = verdict_on(one.request, self._snapshot)
+            freed = (name for name, state in self.relieved.items() if _has_room(kind, state))
+            places = None if verdict.fits is None else frozenset(verdict.nodes).union(freed)
+            return _Sort(kind, may_get_new=True, places=places)
         has_room = not self.new or not one.nodes.isdisjoint(self._takers(kind, verdict_on))
-        return _Sort(kind, may_get_new=not has_room, is_stuck=False)
+        return _Sort(kind, may_get_new=not has_room)
+
+    def _places(self, verdict: Verdict) -> frozenset[str] | None:
+        if verdict.fits:
+            return None
+        return frozenset(name for name, state in self.relieved.items() if self.takes_it(state))
 
     def _promised(self, one: Assumed, verdict_on: VerdictOn) -> frozenset[str]:
         """The nodes that are left of those that one was promised; none if it was promised none.
@@ -224,7 +233,7 @@ class Contest:
         if state.node.name in self.new:
             if not sort.may_get_new:
                 return 0.0
-        elif sort.is_stuck and not _has_room(sort.kind, state):
+        elif sort.places is not None and state.node.name not in sort.places:
             return 0.0
         return share(by_room(sort.kind), request, beside_promised(request, state), units)
 
