@@ -207,14 +207,25 @@ def test_a_pool_that_cannot_grow_now_is_not_counted_on_and_yet_may_help() -> Non
     assert answers(index, pools, DUAL, DUAL) == ["new node", "open"]
 
 
-def test_a_node_of_its_own_is_enough_for_pods_that_keep_apart() -> None:
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        pytest.param([], ["new node", "new node", "open"], id="all of them wait for one"),
+        pytest.param(
+            [a_node("n1", gpus=1)], ["free", "open", "open"], id="one has a place on its way"
+        ),
+    ],
+)
+def test_a_node_of_its_own_is_enough_for_pods_that_keep_apart(
+    nodes: list[Node], expected: list[str]
+) -> None:
     apart = (PodAffinityTerm("kubernetes.io/hostname", None, ("jhub",)),)
-    index, pool = an_index(), a_template(most=2)
+    index, pool = an_index(*nodes), a_template(most=2)
     found = [
         let_through(index, replace(a_server(n, gpus=1), pod_anti_affinity=apart), [pool])
         for n in range(3)
     ]
-    assert found == ["new node", "new node", "open"]
+    assert found == expected
 
 
 def test_without_others_nothing_is_promised_away() -> None:
