@@ -16,7 +16,7 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import CSIDriver, PodRequest
 from gpuspawner.fit import fits_somewhere, fits_wherever, judge
 
-from ..builders import a_node
+from ..builders import a_cluster, a_node
 from ..storage_builders import (
     DRIVER,
     ZONE,
@@ -24,7 +24,6 @@ from ..storage_builders import (
     a_claim,
     a_class,
     a_new_claim,
-    a_stored_cluster,
     a_volume,
     a_zonal_node,
     in_zones,
@@ -42,7 +41,7 @@ def a_server(number: int, *claims: str, **fields: Any) -> PodRequest:
 
 def of_two(things: Iterable[Any], one: PodRequest, other: PodRequest) -> str:
     """How `one` stands while `other` is being started."""
-    bare = a_stored_cluster(*things)
+    bare = a_cluster(*things)
     claim = as_assumed(other, "", frozenset(judge(other, bare).nodes))
     snapshot: Snapshot = replace(bare, assumed=(claim,))
     verdict = judge(one, snapshot)
@@ -150,7 +149,7 @@ def test_whoever_is_sure_of_a_volume_has_one_whoever_comes_first(
     volumes = [a_volume(f"v{n}", capacity=size) for n, size in enumerate(offered)]
     claims = [a_claim(f"c{n}", size=size) for n, size in enumerate(asked)]
     servers = [a_server(n, claim.name) for n, claim in enumerate(claims)]
-    bare = a_stored_cluster(a_node(), WAITING, *volumes, *claims)
+    bare = a_cluster(a_node(), WAITING, *volumes, *claims)
     others = tuple(as_assumed(server, "n1", frozenset({"n1"})) for server in servers[1:])
     snapshot = replace(bare, assumed=others)
     verdict = judge(servers[0], snapshot)

@@ -23,8 +23,8 @@ from gpuspawner.capacity.model import (
 from gpuspawner.fit import NodeTemplate, StandingVerdicts, growths, judge, likely_node
 from gpuspawner.fit.certainty import fits_somewhere, fits_wherever, open_nodes
 
-from ..builders import a_node, a_request, altered
-from ..storage_builders import TABLES, ZONE, a_bound_claim, a_volume, in_zones
+from ..builders import TABLES, a_node, a_request, altered
+from ..storage_builders import ZONE, a_bound_claim, a_volume, in_zones
 
 NOT_READY = Taint("node.kubernetes.io/not-ready", "", "NoSchedule")
 SINGLE: dict[str, Any] = {"gpus": 1}
@@ -195,6 +195,15 @@ def test_where_a_node_may_yet_come_up_it_is_open_and_not_busy() -> None:
     assert answers(index, [pool], SINGLE) == ["new node"]
     index.put_node(a_member(1, pool, taints=(NOT_READY,)))
     assert let_through(index, a_server(9, **SINGLE), [pool]) == "open"
+
+
+def test_who_may_go_elsewhere_too_keeps_off_the_node_that_comes_up_for_another() -> None:
+    pools = [a_template("a", gpus=1), a_template("b", gpus=1)]
+    index = an_index()
+    assert answers(index, pools, {"gpus": 1, "pool": "a"}) == ["new node"]
+    index.put_node(a_member(1, pools[0], taints=(NOT_READY,)))
+    assert let_through(index, a_server(8, **SINGLE), pools) == "open"
+    assert let_through(index, a_server(9, "b", **SINGLE), pools) == "new node"
 
 
 def test_a_pool_that_cannot_grow_now_is_not_counted_on_and_yet_may_help() -> None:

@@ -118,9 +118,8 @@ class Contest:
                 rest = Counter([mine, *sorts])
                 rest[sort] -= 1
                 nodes = [self._bare(name) for name in names]
-                known[case] = not self._bears_on(mine, sort.kind, nodes) or self._one_is_left(
-                    by_room(sort.kind), nodes, rest
-                )
+                in_the_way = self._bears_on(mine, sort, nodes)
+                known[case] = not in_the_way or self._one_is_left(by_room(sort.kind), nodes, rest)
             if not known[case]:
                 return False
         return True
@@ -224,8 +223,13 @@ class Contest:
         ]
         return one_is_left(len(nodes), others)
 
-    def _bears_on(self, sort: _Sort, kind: Kind, nodes: Iterable[NodeState]) -> bool:
-        return any(self._share(sort, by_room(kind), state, {}) for state in nodes)
+    def _bears_on(self, mine: _Sort, other: _Sort, nodes: Iterable[NodeState]) -> bool:
+        """Whether the pod may take some of the nodes of another, or of one that comes up for it."""
+        if mine.may_get_new and other.may_get_new:
+            coming = (state for found in self._growing for state in found.coming)
+            if any(_has_room(mine.kind, new) and _has_room(other.kind, new) for new in coming):
+                return True
+        return any(self._share(mine, by_room(other.kind), state, {}) for state in nodes)
 
     def _share(
         self, sort: _Sort, request: PodRequest, state: NodeState, units: Mapping[str, int]

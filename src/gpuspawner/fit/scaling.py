@@ -66,11 +66,14 @@ class NewNodes:
         state: one of them.
         number: how many there are to count on; 0 if the pool cannot grow at present.
         is_all: whether no other node of the pool may come.
+        coming: those that are there and are not yet, or not now, as a new one should be: as if
+            they were.
     """
 
     state: NodeState
     number: int
     is_all: bool
+    coming: tuple[NodeState, ...] = ()
 
 
 def growths(
@@ -102,12 +105,12 @@ def new_nodes(
         number = most if left is None else min(most, left)
         if _hindrance(snapshot, template, left, len(members)):
             number = 0
-        yield NewNodes(
-            state=summed(template.node, ()),
-            number=number,
-            # One that is not yet, or not now, as a new one should be may become so.
-            is_all=number == left and all(_is_as_told(node, template.node) for node in members),
+        coming = tuple(
+            summed(replace(template.node, name=node.name), snapshot.nodes[node.name].pods)
+            for node in members
+            if not _is_as_told(node, template.node)
         )
+        yield NewNodes(summed(template.node, ()), number, number == left and not coming, coming)
 
 
 def grown(snapshot: Snapshot, new: dict[str, NodeState]) -> Snapshot:
