@@ -313,6 +313,17 @@ async def test_a_node_that_has_come_for_one_is_not_called_free_to_others() -> No
     assert second.standing is Standing.BUSY
 
 
+async def test_a_node_that_may_be_needed_whole_is_waited_for() -> None:
+    cluster, pools = Cluster(), a_pool(2, most=2)
+    counts = (2, 1, 1)
+    offers = [
+        await a_start(cluster, f"server-{n}", count=count, node_pools=pools)
+        for n, count in enumerate(counts)
+    ]
+    assert [offer.contenders for offer in offers] == [0, 0, 2]
+    assert offers[-1].standing is Standing.UNKNOWN
+
+
 async def test_whoever_waits_for_a_node_leaves_room_that_it_cannot_use() -> None:
     cluster, pools = Cluster(a_node("n1", gpus=1)), a_pool(2, most=1)
     dual = await a_start(cluster, "dual", count=2, node_pools=pools)
@@ -325,6 +336,7 @@ async def test_whoever_waits_for_a_node_leaves_room_that_it_cannot_use() -> None
     [
         pytest.param({"gpus": 2}, Standing.EVICTS, id="one who would get no place by eviction"),
         pytest.param({"gpus": 1}, Standing.UNKNOWN, id="one who would evict the same pod"),
+        pytest.param({"gpus": 2, "gates": ("queue",)}, Standing.UNKNOWN, id="one who is held back"),
         pytest.param({"gpus": 2, "priority": 1000}, Standing.UNKNOWN, id="one of higher priority"),
     ],
 )
@@ -333,8 +345,8 @@ async def test_room_that_others_make_is_for_whom_they_make_it(
 ) -> None:
     victim = altered(a_pod("idle", node="n1", gpus=1), priority=-10)
     cluster = Cluster(a_node("n1", gpus=1), a_node("n2", gpus=0), victim)
-    fields = {name: waiting.pop(name) for name in ("priority", "gates") if name in waiting}
-    request = replace(a_request(**waiting), name="waiting", **fields)
+    fields = {**waiting}
+    request = replace(a_request(gpus=fields.pop("gpus")), name="waiting", **fields)
     cluster.assume(as_assumed(request, ""))
     assert (await a_start(cluster, "server")).standing is standing
 

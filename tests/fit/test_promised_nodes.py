@@ -183,6 +183,12 @@ def test_nor_of_who_has_room_where_its_volume_cannot_be_used() -> None:
     assert let_through(index, a_server(9, **SINGLE), in_zone) == "free"
 
 
+def test_who_was_let_through_without_an_answer_may_go_wherever_there_is_room() -> None:
+    index = an_index(a_node("n1", gpus=1))
+    index.assume(as_assumed(replace(a_server(8, **SINGLE), unchecked=("x",)), ""))
+    assert let_through(index, a_server(9, **SINGLE), []) == "open"
+
+
 def test_nor_of_who_needs_nothing_of_what_it_waits_for() -> None:
     index = an_index(a_node("n1", cpu=4, pods=2))
     assert answers(index, [a_template(most=1)], DUAL, {"cpu": 4}) == ["new node", "free"]
