@@ -132,7 +132,7 @@ def test_whoever_takes_none_of_the_volumes_is_not_in_the_way(
         MINE,
         a_bound_claim("bound", "pv"),
         a_claim("large", size=2**50),
-        a_volume("pv", claim=("jhub", "bound", ""), phase="Bound"),
+        a_volume("pv", claim=("jhub", "bound", ""), phase="Bound", storage_class="b"),
         a_volume("a"),
     ]
     assert of_two(things, a_server(1, "mine"), other) == expected
