@@ -12,6 +12,7 @@ import pytest
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.resuming import ResumingKubeSpawner
 from gpuspawner.starting import failing_fast, hopeless
+from gpuspawner.starting.answering import AnsweringKubeSpawner
 from gpuspawner.starting.failing_fast import (
     FailingFastKubeSpawner,
     Persistence,
@@ -20,6 +21,7 @@ from gpuspawner.starting.failing_fast import (
     unless_hopeless,
 )
 from gpuspawner.starting.hopeless import Hopeless
+from gpuspawner.starting.lost import Ran
 
 Json = dict[str, Any]
 log = logging.getLogger("test")
@@ -119,6 +121,109 @@ async def test_a_start_that_has_ended_wins_over_what_was_found_at_the_same_time(
         return "url"
 
     assert await unless_hopeless(at_once(), looks(BAD), log) == "url"
+
+
+def being_deleted(pod: Json) -> Json:
+    return pod | {"metadata": pod["metadata"] | {"deletionTimestamp": "2026-01-01T12:00:00Z"}}
+
+
+CRASHED: Json = FINE | {
+    "spec": {"nodeName": "n1", "containers": [{"name": "notebook"}]},
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {
+                "name": "notebook",
+                "restartCount": 1,
+                "state": {"running": {}},
+                "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        pytest.param([FINE, None], "was deleted in the cluster", id="it is gone"),
+        pytest.param([being_deleted(FINE)], "was deleted in the cluster", id="it is on its way"),
+        pytest.param([NO_NODE, being_deleted(NO_NODE)], "No node of the cluster", id="in vain"),
+    ],
+)
+async def test_a_start_whose_pod_is_deleted_ends_with_the_best_reason_that_is_known(
+    pods: list[Json | None], words: str
+) -> None:
+    start = Start()
+    with pytest.raises(SpawnRefusedError, match=words):
+        await run(start, looks(*pods))
+    assert start.cancelled
+
+
+async def test_that_a_pod_is_gone_which_the_start_ends_itself_says_nothing() -> None:
+    start = Start()
+    asyncio.get_running_loop().call_later(0.02, start.end.set_exception, LookupError("its own"))
+    seen = [Sight(FINE), Sight(is_ours=False)]
+    with pytest.raises(LookupError, match="its own"):
+        await run(start, lambda: seen.pop(0) if len(seen) > 1 else seen[0])
+
+
+@pytest.mark.parametrize(
+    ("pod", "code"),
+    [
+        pytest.param(NO_NODE, "never-fits", id="it was hopeless, though not for long enough"),
+        pytest.param(FINE, "deleted", id="nothing spoke against it"),
+    ],
+)
+async def test_a_start_that_finds_its_pod_gone_is_told_by_what_is_better_known(
+    pod: Json, code: str
+) -> None:
+    seen = asyncio.Event()
+
+    async def found_gone() -> str:
+        await seen.wait()
+        raise SpawnRefusedError(503, "deleted", "The server is no longer in the cluster.")
+
+    def look() -> Sight:
+        if seen.is_set():
+            return Sight(being_deleted(pod))
+        seen.set()
+        return Sight(pod)
+
+    with pytest.raises(SpawnRefusedError) as refused:
+        await unless_hopeless(found_gone(), look, log)
+    assert refused.value.code == code
+
+
+async def test_of_a_notebook_that_is_asked_no_restart_is_waited_for() -> None:
+    start = Start()
+    with pytest.raises(SpawnRefusedError, match="exit code 3"):
+        await run(start, lambda: Sight(CRASHED, ran=Ran(0)))
+    for ran in (None, Ran(1)):
+        start = Start()
+        asyncio.get_running_loop().call_later(0.02, start.end.set_result, "url")
+        assert await run(start, lambda ran=ran: Sight(CRASHED, ran=ran)) == "url"  # type: ignore[misc]
+
+
+async def test_a_start_that_stops_its_pod_does_not_find_it_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stops = []
+
+    async def stop(*_: Any) -> None:
+        stops.append(FailingFastKubeSpawner._look(spawner))
+
+    monkeypatch.setattr(AnsweringKubeSpawner, "stop", stop)
+    monkeypatch.setattr(FailingFastKubeSpawner, "_known_pod", being_deleted(FINE))
+    spawner = object.__new__(FailingFastKubeSpawner)
+    spawner._is_pod_created = True
+    await spawner.stop()
+    assert stops == [Sight(is_ours=False)]
+
+
+async def test_a_pod_that_has_run_and_was_never_seen_is_gone() -> None:
+    with pytest.raises(SpawnRefusedError, match="was deleted in the cluster"):
+        await run(Start(), lambda: Sight(ran=Ran(0)))
 
 
 async def test_a_start_that_succeeds_while_it_is_cancelled_has_succeeded() -> None:
@@ -288,6 +393,7 @@ def a_spawner(pod: Json | None, **more: Any) -> Any:
         "event_reflector": None,
         "may_start_node": False,
         "is_resumed": False,
+        "_ran": None,
     }
     return SimpleNamespace(**fields | more)
 

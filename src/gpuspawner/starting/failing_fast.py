@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging import Logger, LoggerAdapter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 from kubespawner.reflector import ResourceReflector
 
 from gpuspawner.refusals import SpawnRefusedError
-from gpuspawner.resuming import ResumingKubeSpawner
+from gpuspawner.starting.answering import AnsweringKubeSpawner
 from gpuspawner.starting.hopeless import Hopeless, hopeless
+from gpuspawner.starting.lost import DELETED, Ran, deletion, is_being_deleted, stopped
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -34,11 +35,15 @@ class Sight:
         pod: of the start; None before there is one.
         events: of that pod.
         may_grow: whether a node may be on its way of which `events` say nothing.
+        ran: of a pod that had come to run, how it did; None before.
+        is_ours: whether the pod is to be there: the start has made it, and does not end it itself.
     """
 
     pod: Json | None = None
     events: Iterable[Json] = ()
     may_grow: bool = False
+    ran: Ran | None = None
+    is_ours: bool = True
 
 
 Look = Callable[[], Sight]
@@ -59,6 +64,40 @@ class Persistence:
         return found is not None and now - self._since >= found.patience
 
 
+class _Watch:
+    """What is known of a start's pod, and was known of it before it was deleted."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._uid = ""
+        self._pod: Json | None = None
+        self._before: Hopeless | None = None
+
+    async def until_hopeless(self, period: float) -> Hopeless:
+        """Why the start will not succeed, once that is certain."""
+        persistence = Persistence()
+        while True:
+            found = self.look()
+            if persistence.is_enough(self._uid, found, time.monotonic()) and found is not None:
+                return found
+            await asyncio.sleep(period)
+
+    def look(self) -> Hopeless | None:
+        """What speaks against the start at this moment."""
+        seen = self._look()
+        pod = seen.pod
+        if pod is None or is_being_deleted(pod):
+            last = pod or self._pod
+            is_gone = seen.is_ours and (last is not None or seen.ran is not None)
+            return (deletion(last) or self._before or DELETED) if is_gone else None
+        self._pod, self._uid = pod, str(pod["metadata"].get("uid"))
+        found = hopeless(pod, seen.events, may_grow=seen.may_grow)
+        if found is None and seen.ran is not None:
+            found = stopped(pod, seen.ran)
+        self._before = found and replace(found, patience=0.0)
+        return found
+
+
 async def unless_hopeless(
     start: Coroutine[Any, Any, T],
     look: Look,
@@ -69,13 +108,15 @@ async def unless_hopeless(
     """The result of `start`, which is cancelled as soon as it is hopeless.
 
     A start that ends by itself, well or not, is the stronger word, also if it is found hopeless in
-    the same moment. What the cluster said goes to `log`.
+    the same moment; unless all that it says is that the pod is gone. What the cluster said goes to
+    `log`.
 
     Raises:
         SpawnRefusedError: it is hopeless; with words for the person.
     """
+    watch = _Watch(look)
     starting = asyncio.create_task(start)
-    watching = asyncio.create_task(_until_hopeless(look, period))
+    watching = asyncio.create_task(watch.until_hopeless(period))
     try:
         await asyncio.wait((starting, watching), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done() and (failure := watching.exception()) is not None:
@@ -87,9 +128,13 @@ async def unless_hopeless(
         starting.cancel()
         watching.cancel()
         await asyncio.gather(starting, watching, return_exceptions=True)
-    if ended_by_itself or _has_succeeded(starting):
+    found = None
+    if not ended_by_itself and not _has_succeeded(starting):
+        found = watching.result()
+    elif getattr(_failure_of(starting), "code", "") == DELETED.code:
+        found = watch.look()
+    if found is None:
         return starting.result()
-    found = watching.result()
     log.warning("The start is hopeless (%s): %s", found.code, found.detail)
     status = _STATUS.get(found.code, 503)
     raise SpawnRefusedError(status, found.code, found.words) from _failure_of(starting)
@@ -103,24 +148,13 @@ def _failure_of(task: asyncio.Task[Any]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
 
 
-async def _until_hopeless(look: Look, period: float) -> Hopeless:
-    persistence = Persistence()
-    while True:
-        seen = look()
-        pod = seen.pod
-        found = None if pod is None else hopeless(pod, seen.events, may_grow=seen.may_grow)
-        uid = "" if pod is None else str(pod["metadata"].get("uid"))
-        if persistence.is_enough(uid, found, time.monotonic()) and found is not None:
-            return found
-        await asyncio.sleep(period)
-
-
-class FailingFastKubeSpawner(ResumingKubeSpawner):
-    """A KubeSpawner whose start ends when the pod cannot come to run.
+class FailingFastKubeSpawner(AnsweringKubeSpawner):
+    """A KubeSpawner whose start ends when the pod cannot come to run, or is deleted.
 
     JupyterHub then stops the server, which deletes the pod, unless `poll` finds it ended: such a
     pod is deleted here. Of KubeSpawner 7.0 and 7.1 this leans on ``_start``,
-    ``_make_create_pod_request``, ``pod_reflector``, ``event_reflector``, ``delete_stopped_pods``.
+    ``_make_create_pod_request``, ``stop``, ``pod_reflector``, ``event_reflector``,
+    ``delete_stopped_pods``.
 
     Attributes:
         may_start_node: whether the start was let through because a node can be started for it;
@@ -150,6 +184,11 @@ class FailingFastKubeSpawner(ResumingKubeSpawner):
         super().clear_state()
         self.may_start_node = False
 
+    async def stop(self, *args: Any, **kwargs: Any) -> None:
+        """KubeSpawner's; that the pod goes then says nothing of the start."""
+        self._is_pod_created = False
+        await super().stop(*args, **kwargs)
+
     @property
     def _known_pod(self) -> Json | None:
         pods = self.pod_reflector.pods if self.pod_reflector else {}
@@ -170,11 +209,12 @@ class FailingFastKubeSpawner(ResumingKubeSpawner):
         pod = self._known_pod if self._is_pod_created else None
         uid = None if pod is None else pod["metadata"].get("uid")
         if pod is None or uid is None or uid == self._uid_before:
-            return Sight()
+            return Sight(ran=self._ran, is_ours=self._is_pod_created)
         reflector = self.event_reflector
         # An earlier hub let a resumed start through, and why is not known any more.
         may_grow = self.may_start_node or self.is_resumed or not _is_up_to_date(reflector)
-        return Sight(pod, events_of(reflector, uid) if reflector else (), may_grow)
+        events = events_of(reflector, uid) if reflector else ()
+        return Sight(pod, events, may_grow=may_grow, ran=self._ran)
 
 
 def _is_up_to_date(reflector: ResourceReflector | None) -> bool:

@@ -74,7 +74,7 @@ def hopeless(pod: Json, events: Iterable[Json], *, may_grow: bool = False) -> Ho
     own = [e for e in events if (e.get("involvedObject") or {}).get("uid") == metadata.get("uid")]
     phase = status.get("phase")
     if phase in ("Failed", "Succeeded"):
-        return _ended(pod)
+        return ended(pod)
     if not (pod.get("spec") or {}).get("nodeName"):
         return _unscheduled(pod, own, may_grow=may_grow)
     found = [each for state in container_states(pod) if (each := _of_container(state))]
@@ -82,7 +82,7 @@ def hopeless(pod: Json, events: Iterable[Json], *, may_grow: bool = False) -> Ho
     return min(found, key=lambda each: each.patience, default=None)
 
 
-def _ended(pod: Json) -> Hopeless:
+def ended(pod: Json) -> Hopeless:
     """Of a pod that is over; kubelet starts none of its containers again."""
     status = pod["status"]
     reason, detail = str(status.get("reason") or ""), str(status.get("message") or "")
@@ -95,7 +95,7 @@ def _ended(pod: Json) -> Hopeless:
         return Hopeless("device", f"{words} {AGAIN_OR_TELL}", detail)
     over = [state for state in container_states(pod) if state.terminated]
     if over and not reason:
-        return _crash(next((state for state in over if state.exit_code), over[0]), detail)
+        return crash(next((state for state in over if state.exit_code), over[0]), detail)
     words = {
         "Evicted": "The node ran short of memory or disk space and ended the server.",
         "DeadlineExceeded": "The time limit of the server passed before it had started.",
@@ -196,7 +196,7 @@ def _of_container(state: ContainerState) -> Hopeless | None:
     if state.could_not_start:
         return _of_start_error(state)
     is_looping = reason == "CrashLoopBackOff" and state.restarts >= enough
-    return _crash(state, state.message) if is_looping or state.will_not_run_again else None
+    return crash(state, state.message) if is_looping or state.will_not_run_again else None
 
 
 _IMAGE_WORDS = {
@@ -268,7 +268,8 @@ def _of_start_error(state: ContainerState) -> Hopeless:
     return Hopeless("configuration", f"{words} {TELL}", message, RETRYING)
 
 
-def _crash(state: ContainerState, detail: str) -> Hopeless:
+def crash(state: ContainerState, detail: str) -> Hopeless:
+    """Of a container that has ended, and should not have."""
     who = "The server" if state.is_main else "A container that the server needs"
     how = f"ended right after its start (exit code {state.exit_code})."
     if state.exit_reason == "OOMKilled":
