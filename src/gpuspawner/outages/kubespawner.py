@@ -46,12 +46,12 @@ class LastingKubeSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has n
         replace: bool = False,  # noqa: FBT001, FBT002 - KubeSpawner's signature
         **kwargs: Any,
     ) -> ResourceReflector:
-        """The reflector that all spawners share, once it knows something.
+        """The reflector that all spawners share, once it knows something, or is of events.
 
         Raises:
-            ClusterUnreachableError: it still does not, `k8s_api_request_timeout` seconds after
-                its start. A stop that the hub asked for waits for as long as it takes, or for
-                `SHUTDOWN_PATIENCE` if the hub is ending.
+            ClusterUnreachableError: it still does not know of pods, `k8s_api_request_timeout`
+                seconds after its start. A stop that the hub asked for waits for as long as it
+                takes, or for `SHUTDOWN_PATIENCE` if the hub is ending.
         """
         patience: float | None = self.k8s_api_request_timeout
         if self._is_stop_of_the_hubs:
@@ -65,7 +65,11 @@ class LastingKubeSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner has n
         elif replace:
             await reflector.restart()
             return reflector
-        await reflector.wait_loaded(patience)
+        if kind == "events":
+            # They only tell of a start, and the rights to see them may be missing.
+            await reflector.wait_answered(self.k8s_api_request_timeout)
+        else:
+            await reflector.wait_loaded(patience)
         return reflector
 
     async def _make_delete_pod_request(self, *args: Any, **kwargs: Any) -> bool:

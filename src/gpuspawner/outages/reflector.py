@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.outages.failures import ClusterUnreachableError
 
 OK = 200
+FORBIDDEN = 403
 RETRY_CAP = 60.0
 """The longest Retry-After that is honoured, in seconds."""
 
@@ -28,11 +30,13 @@ class ListRefusedError(GPUSpawnerError):
     """A list was answered with another status than 200.
 
     Attributes:
+        status: of the answer.
         retry_after: the seconds the answer asks to wait; 0 if it does not.
     """
 
     def __init__(self, status: int, retry_after: float) -> None:
         super().__init__(f"HTTP {status}")
+        self.status = status
         self.retry_after = retry_after
 
 
@@ -50,6 +54,7 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
         super().__init__(*args, **kwargs)
         self.watch_task: asyncio.Task[None] | None = None
         self.failure = ""
+        self._answered = asyncio.Event()
         self._started_at = 0.0
         self._listed_at: float | None = None
         self._backoff = new_backoff(self.first_delay, self.longest_delay)
@@ -87,6 +92,15 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
                 f"the {self.kind} were never listed: {self.failure or 'no answer yet'}"
             ) from error
 
+    async def wait_answered(self, within: float) -> None:
+        """Wait for the first list, or for a word that it is forbidden, as `wait_loaded` does.
+
+        For what can be done without: there is no error if nothing came.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._started_at + within):
+                await self._answered.wait()
+
     async def _watch_on(self) -> None:
         while not self._stopping:
             try:
@@ -120,6 +134,7 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
                 self.failure = ""
                 if not self.first_load_future.done():
                     self.first_load_future.set_result(None)
+                self._answered.set()
                 return listed_version
             version = None
 
@@ -149,10 +164,38 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
     async def _wait_after(self, failure: Exception) -> None:
         words = str(failure) if isinstance(failure, ListRefusedError) else type(failure).__name__
         delay = max(self._backoff.next(), getattr(failure, "retry_after", 0.0))
+        is_forbidden = getattr(failure, "status", None) == FORBIDDEN
         if words != self.failure:
-            self.log.warning("Cannot list %s: %s; trying again until it works", self.kind, words)
+            self.log.warning(
+                "Cannot list %s: %s; trying again until it works.%s",
+                self.kind,
+                words,
+                self._missing_right if is_forbidden else "",
+            )
         self.failure = words
+        if is_forbidden:
+            self._answered.set()
         await asyncio.sleep(delay)
+
+    @property
+    def _missing_right(self) -> str:
+        place = "all namespaces" if self.omit_namespace else f"the namespace {self.namespace}"
+        role = "ClusterRole" if self.omit_namespace else "Role"
+        without = _WITHOUT.get(self.kind, "")
+        return (
+            f" The hub lacks a right: list,watch {self.kind} in {place}.{without} "
+            f'Give its ServiceAccount a {role} with apiGroups [""], resources [{self.kind}], '
+            "verbs [list, watch]."
+        )
+
+
+_WITHOUT = {
+    "events": (
+        " Starts go on, and tell less of what they wait for; to do without for good, set "
+        "c.KubeSpawner.events_enabled = False."
+    ),
+    "pods": " No server can be started.",
+}
 
 
 @cache

@@ -144,12 +144,8 @@ class ResumingKubeSpawner(LastingKubeSpawner):
     async def _skip_events_of_others(self, pod: dict[str, Any]) -> None:
         if not self.events_enabled:
             return
-        try:
-            await self._start_watching_events()
-        except ClusterUnreachableError as error:
-            self.log.warning("Nothing is known of what delays %s: %s", self._log_name, error)
-        else:
-            self._last_event = traces.last_of_others(self.events, pod)
+        await self._start_watching_events()
+        self._last_event = traces.last_of_others(self.events, pod)
 
     def _go_on(self) -> None:
         """Go on in a task, with all that JupyterHub keeps of a start under way."""
