@@ -189,6 +189,30 @@ async def test_what_was_never_listed_is_said_to_be_unknown(
             await reflector.wait_loaded(0)
 
 
+async def test_what_can_be_done_without_is_waited_for_until_it_is_said_to_be_forbidden(
+    api: CoreV1Api, faults: FaultPlan, caplog: pytest.LogCaptureFixture
+) -> None:
+    del api
+    injection = faults.add(Refuse(403, "Forbidden"), times=None)
+    async with reflecting() as reflector:
+        await reflector.wait_answered(1000)
+        assert not reflector.first_load_future.done()
+        assert caplog.text.count("lacks a right: list,watch pods in the namespace default") == 1
+        faults.remove(injection)
+        await reflector.wait_loaded(None)
+
+
+async def test_what_can_be_done_without_is_not_waited_for_when_nothing_comes(
+    api: CoreV1Api, faults: FaultPlan
+) -> None:
+    del api
+    faults.add(Drop(), times=None)
+    async with reflecting() as reflector:
+        await wait_until(lambda: bool(reflector.failure))
+        await reflector.wait_answered(0)
+        assert not reflector.first_load_future.done()
+
+
 async def test_a_caller_that_is_cancelled_does_not_stop_the_first_list(
     api: CoreV1Api, faults: FaultPlan
 ) -> None:

@@ -42,6 +42,7 @@ PEOPLE = (
     "rejected",
     "late",
     "outlasting",
+    "silent",
 )
 NODE = "plain-1"
 PODS_PATH = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -181,6 +182,7 @@ async def new_hub(cluster: SimCluster, tmp_path_factory: pytest.TempPathFactory)
         "cmd": [sys.executable, "-m", "jupyterhub.tests.mocksu"],
         "cookie_secret": secrets.token_hex(32),
         "database": str(directory / "hub.sqlite"),
+        "end_of_silent": str(directory / "end"),
         "hub_url": hub_url,
         "namespace": NAMESPACE,
         "password": PASSWORD,
@@ -216,13 +218,15 @@ async def hub(new_hub: Hub) -> AsyncIterator[Hub]:
     """The next hub, after one was killed in the middle of everything."""
     hub = new_hub
     await hub.begin()
-    for name in ("waiting", "patient", "cancelling", "deleted", "rejected", "late", "running"):
+    for name in set(PEOPLE) - {"placed", "creating", "outlasting"}:
         await hub.start_server(name)
         await hub.pod_of(name)
     await hub.start_server("placed", "second")
     await hub.pod_of("placed")
     hub.bind(await hub.pod_of("running"))
     await hub.until_ready("running")
+    hub.bind(await hub.pod_of("silent"))
+    await hub.until(lambda: hub.pods_of("silent")[0]["status"]["phase"] == "Running", "running")
     creates = hub.cluster.faults.count("create", PODS_PATH)
     hanging = hub.cluster.faults.add(Hang(), verb="create", resource="pods", times=None)
     await hub.start_server("creating")
@@ -322,7 +326,7 @@ async def test_a_start_can_be_cancelled(hub: Hub) -> None:
 async def test_a_pod_that_is_deleted_in_the_cluster_ends_the_start_with_words(hub: Hub) -> None:
     pod = await hub.pod_of("deleted")
     hub.cluster.store.delete(PODS, NAMESPACE, pod["metadata"]["name"])
-    assert "is no longer in the cluster" in await words_of_failure(hub, "deleted")
+    assert "was deleted in the cluster" in await words_of_failure(hub, "deleted")
 
 
 async def test_a_pod_that_fails_ends_the_start_with_words(hub: Hub) -> None:
@@ -333,6 +337,13 @@ async def test_a_pod_that_fails_ends_the_start_with_words(hub: Hub) -> None:
         PODS, NAMESPACE, name, failed, kind=PatchKind.MERGE, subresource="status"
     )
     assert "The node ran short of memory" in await words_of_failure(hub, "rejected")
+
+
+async def test_a_notebook_that_was_waited_for_is_waited_for_by_the_next_hub(hub: Hub) -> None:
+    assert (await hub.servers("silent"))[""]["pending"] == "spawn"
+    (hub.directory / "end").touch()
+    words = "The server ended right after its start (exit code 3)."
+    assert words in await words_of_failure(hub, "silent")
 
 
 async def test_the_time_to_start_counts_from_before_the_restart(hub: Hub) -> None:

@@ -24,6 +24,7 @@ NOTEBOOK = """
 import http.server, os, pathlib, signal, sys, time, urllib.parse
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 order = pathlib.Path(sys.argv[1])
+order.with_suffix(".up").touch()
 while not order.exists():
     time.sleep(0.02)
 if order.read_text() == "end":
@@ -52,8 +53,11 @@ class Notebooks:
     def of(self, name: str) -> Path:
         return self._directory / name
 
+    def is_up(self, name: str) -> bool:
+        return self.of(name).with_suffix(".up").exists()
+
     def tell(self, name: str, order: str) -> None:
-        written = self._directory / f"{name}.new"
+        written = self.of(name).with_suffix(".new")
         written.write_text(order)
         written.rename(self.of(name))
 
@@ -79,12 +83,12 @@ async def hub(cluster: SimCluster, notebooks: Notebooks) -> AsyncIterator[Hub]:
         yield hub
 
 
-async def until_asked(hub: Hub, name: str) -> Any:
+async def until_asked(hub: Hub, notebooks: Notebooks, name: str) -> Any:
     """Start somebody's server, and wait until its notebook is asked; their spawner."""
     answer = await hub.start_server(name, "cpu")
     assert answer.status == 202, answer.text
     spawner = hub.app.users[name].spawner
-    await hub.cluster.wait_until(lambda: spawner._ran is not None, 30)
+    await hub.cluster.wait_until(lambda: spawner._ran is not None and notebooks.is_up(name), 30)
     return spawner
 
 
@@ -125,7 +129,7 @@ async def test_a_notebook_that_answers_late_is_a_start_that_succeeds(
     hub: Hub, notebooks: Notebooks, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("students")
-    spawner = await until_asked(hub, name)
+    spawner = await until_asked(hub, notebooks, name)
     visitor = await hub.visitor(name)
     assert spawner.stage.current == "notebook"
     assert not spawner._waiting_for_response
@@ -141,7 +145,7 @@ async def test_a_notebook_that_ends_before_it_answers(
     hub: Hub, notebooks: Notebooks, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("students")
-    await until_asked(hub, name)
+    await until_asked(hub, notebooks, name)
     notebooks.tell(name, "end")
     await assert_refused(hub, name, "crash", "ended right after its start (exit code 3)")
 
@@ -182,10 +186,16 @@ async def test_a_notebook_that_never_answers(
     ],
 )
 async def test_a_server_that_ends_while_its_notebook_is_waited_for(
-    hub: Hub, new_name: Callable[[str], str], status: Object, code: str, words: str
+    hub: Hub,
+    notebooks: Notebooks,
+    new_name: Callable[[str], str],
+    *,
+    status: Object,
+    code: str,
+    words: str,
 ) -> None:
     name = new_name("students")
-    await until_asked(hub, name)
+    await until_asked(hub, notebooks, name)
     set_status(hub, name, status)
     await assert_refused(hub, name, code, words)
 
@@ -204,13 +214,15 @@ async def test_a_server_that_ends_while_its_notebook_is_waited_for(
 )
 async def test_a_pod_that_is_deleted_while_its_notebook_is_waited_for(
     hub: Hub,
+    notebooks: Notebooks,
     new_name: Callable[[str], str],
+    *,
     conditions: list[Object],
     code: str,
     words: str,
 ) -> None:
     name = new_name("students")
-    await until_asked(hub, name)
+    await until_asked(hub, notebooks, name)
     (pod,) = hub.pods_of(name)
     set_status(hub, name, {"conditions": pod["status"]["conditions"] + conditions})
     hub.cluster.store.delete(PODS, NAMESPACE, pod["metadata"]["name"])
@@ -218,10 +230,10 @@ async def test_a_pod_that_is_deleted_while_its_notebook_is_waited_for(
 
 
 async def test_a_start_is_cancelled_while_its_notebook_is_waited_for(
-    hub: Hub, new_name: Callable[[str], str]
+    hub: Hub, notebooks: Notebooks, new_name: Callable[[str], str]
 ) -> None:
     name = new_name("students")
-    spawner = await until_asked(hub, name)
+    spawner = await until_asked(hub, notebooks, name)
     visitor = await hub.visitor(name)
     answer = await visitor.post_form(f"hub/gpuspawner/cancel/{name}/", {"then": "form"})
     assert answer.url.endswith(f"/hub/spawn/{name}"), answer.url

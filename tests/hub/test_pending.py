@@ -20,6 +20,7 @@ from gpuspawner.hub.pending import CancelStartHandler
 from gpuspawner.simcluster.apiserver.faults import Delay
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
+from gpuspawner.starting import answering
 from gpuspawner.starting.steps import Step
 from gpuspawner.starting.telling import TellingKubeSpawner
 
@@ -263,13 +264,20 @@ async def test_cancel_while_the_image_is_pulled(hub: Hub, new_name: Callable[[st
     assert hub.failures == 0
 
 
+@pytest.mark.parametrize("whose", ["the start's", "the hub's"])
 async def test_cancel_while_the_notebook_server_does_not_answer(
-    hub: Hub, new_name: Callable[[str], str]
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
+    if whose == "the hub's":
+        # Out of time: the start ends, and leaves the wait to the hub.
+        monkeypatch.setattr(answering, "HEADROOM", 1000)
     name = new_name("gpu-users")
     visitor = await begin(hub, name, "mute")
     spawner = hub.app.users[name].spawner
-    await hub.cluster.wait_until(lambda: spawner._waiting_for_response, 30)
+    await hub.cluster.wait_until(
+        lambda: spawner._waiting_for_response if whose == "the hub's" else spawner._ran is not None,
+        30,
+    )
     assert spawner.stage.current == "notebook"
     assert (await cancel(visitor, name)).url.endswith(f"/hub/spawn/{name}")
     assert hub.pods_of(name) == []

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,15 +33,6 @@ HEADROOM = 1.0
 """Seconds before a start is out of time in which it still ends by itself."""
 
 _NO_ANSWER = "The server runs, but its notebook did not answer within {} s. {}"
-
-
-def patience(start_timeout: float) -> float:
-    """Seconds for a start of which the hub waits for the end for `start_timeout` seconds.
-
-    It ends a little before the hub's own time-out, while there still is a pod to ask for the
-    reason.
-    """
-    return start_timeout - min(5, start_timeout / 10)
 
 
 async def answers(url: str, within: float, ssl_context: ssl.SSLContext | None = None) -> bool:
@@ -69,6 +61,8 @@ async def _is_answering(url: str, ssl_context: ssl.SSLContext | None) -> bool:
 class AnsweringKubeSpawner(ResumingKubeSpawner):
     """A KubeSpawner whose start ends when the notebook answers, for `http_timeout` at the most."""
 
+    _start_limit: asyncio.Timeout | None = None
+    """Within which the start has to end; set by whoever limits it."""
     _ran: Ran | None = None
     """Set while the notebook is asked."""
 
@@ -80,13 +74,11 @@ class AnsweringKubeSpawner(ResumingKubeSpawner):
         Raises:
             SpawnRefusedError: 503, there was no answer for all of `http_timeout`.
         """
-        now = asyncio.get_running_loop().time
-        deadline = now() + self.seconds_left(patience(self.start_timeout)) - HEADROOM
         url = await super()._start()
         server = self.orm_spawner.server
         if not isinstance(url, str) or server is None:
             return url
-        within = min(self.http_timeout, deadline - now())
+        within = min(self.http_timeout, self._seconds_until_limit - HEADROOM)
         self._ran = ran(self._pod or {})
         try:
             has_answered = await answers(_api_of(url, server.base_url), within, self._ssl_context)
@@ -96,6 +88,11 @@ class AnsweringKubeSpawner(ResumingKubeSpawner):
             words = _NO_ANSWER.format(f"{self.http_timeout:.0f}", AGAIN_OR_TELL)
             raise SpawnRefusedError(503, "no-answer", words)
         return url
+
+    @property
+    def _seconds_until_limit(self) -> float:
+        ends = self._start_limit.when() if self._start_limit is not None else None
+        return inf if ends is None else ends - asyncio.get_running_loop().time()
 
     @property
     def _ssl_context(self) -> ssl.SSLContext | None:
