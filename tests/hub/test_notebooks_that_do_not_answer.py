@@ -252,7 +252,7 @@ async def test_a_start_that_is_out_of_time_leaves_the_wait_to_the_hub(
     """What JupyterHub grants a notebook is not cut short by a pod that was slow to come."""
     name = new_name("students")
     await hub.visitor(name)
-    monkeypatch.setattr(type(hub.app.users[name].spawner), "start_timeout", 3)
+    monkeypatch.setattr(hub.app.users[name].spawner, "start_timeout", 3)
     answer = await hub.start_server(name, "cpu")
     assert answer.status == 202, answer.text
     spawner = hub.app.users[name].spawner
