@@ -66,8 +66,9 @@ class PlaceInLine:
 
     def leave(self) -> None:
         """Give it up, so that the others move up."""
-        self._cluster.line.leave(self._key)
-        self._cluster.tell()
+        if self._key in self._cluster.line:
+            self._cluster.line.leave(self._key)
+            self._cluster.tell()
 
     async def look(self, offer: Offer) -> Place:
         """Where it is, with room kept on a node as good as any.

@@ -20,6 +20,7 @@ from gpuspawner.line import Waiter
 from gpuspawner.offers import Offer, Situation, Standing, View, judged
 from gpuspawner.pod import PodPlan, admission_decides, avoiding
 
+_MOST_PATIENCE = 5
 _SLICE = 0.01
 """Seconds of judging after which the event loop gets its turn."""
 
@@ -76,8 +77,8 @@ class Judge:
             draft: what to start.
             situation: of the person; the cluster is looked at again.
             pod_name: of the pod that will be made.
-            patience: seconds for servers to find their node that are being started as well, if it
-                depends on where they go.
+            patience: seconds to wait, if it depends on where others go that are being started,
+                until one more of them has found its node; in all, `_MOST_PATIENCE` times that.
 
         Returns:
             The offer, and what was promised; None if it cannot be started.
@@ -88,8 +89,11 @@ class Judge:
         # What is left of an earlier start of this server makes way for it.
         self._cluster.forget(self._namespace, pod_name)
         loop = asyncio.get_running_loop()
-        until = loop.time() + patience
+        until, last = loop.time() + patience, loop.time() + _MOST_PATIENCE * patience
+        under_way: tuple[Assumed, ...] = ()
         while True:
+            if under_way != (under_way := self._cluster.snapshot().assumed):
+                until = min(last, loop.time() + patience)
             ahead = self._cluster.line.ahead_of((self._namespace, pod_name))
             await self._settle_others(self._cluster.snapshot(), ahead)
             await self._settle(draft, self._cluster.snapshot())

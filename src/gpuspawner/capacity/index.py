@@ -128,9 +128,11 @@ class ClusterIndex:
         """Count what another index of the same cluster does; it has heard of no pod yet."""
         self._changed.update(self._assumed.adopt(other._assumed))
 
-    def forget_assumed(self, namespace: str, name: str) -> None:
-        """Count a pod no longer that was assumed; does nothing if it is not."""
-        self._changed.update(self._assumed.drop(namespace, name))
+    def forget_assumed(self, namespace: str, name: str) -> bool:
+        """Count a pod no longer that was assumed; whether it was."""
+        changed = self._assumed.drop(namespace, name)
+        self._changed.update(changed)
+        return bool(changed)
 
     def snapshot(self) -> Snapshot:
         """The cluster now: the same object as before if nothing visible has changed.

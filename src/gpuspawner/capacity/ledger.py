@@ -9,16 +9,21 @@ from collections.abc import Callable
 
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.index import ClusterIndex
+from gpuspawner.line import Line
 
 
 class Ledger:
-    """The assumed pods of one cluster.
+    """The assumed pods of one cluster, and who waits for room there.
 
-    Each index counts them for itself and lets them go when it hears of their end itself: what one
-    watch has heard of, another may not have yet, and would take the room for free.
+    Each index counts the pods for itself and lets them go when it hears of their end itself: what
+    one watch has heard of, another may not have yet, and would take the room for free.
+
+    Attributes:
+        line: those who wait.
     """
 
     def __init__(self) -> None:
+        self.line = Line()
         self._readers: dict[ClusterIndex, Callable[[], object]] = {}
 
     def join(self, index: ClusterIndex, tell: Callable[[], object]) -> None:
@@ -40,7 +45,7 @@ class Ledger:
         """See `ClusterIndex.assume`."""
         for index in self._readers:
             index.assume(assumed)
-        self._tell()
+        self.tell()
 
     def assume_again(self, assumed: Assumed) -> None:
         """See `ClusterIndex.assume_again`."""
@@ -49,10 +54,11 @@ class Ledger:
 
     def forget(self, namespace: str, name: str) -> None:
         """See `ClusterIndex.forget_assumed`."""
-        for index in self._readers:
-            index.forget_assumed(namespace, name)
-        self._tell()
+        were_counted = [index.forget_assumed(namespace, name) for index in self._readers]
+        if any(were_counted):
+            self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell all that something has changed."""
         for tell in self._readers.values():
             tell()

@@ -47,7 +47,6 @@ class SharedCluster:
         ledger: what was promised in the cluster, by whichever of those who watch it.
         was_synced: whether `wait_synced` has ended well, after which there is no first look to
             wait for, and pods that were on their way before the hub was started are counted.
-        line: those who wait for room.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class SharedCluster:
         self._namespace = namespace
         # Assumed pods of which no spawner tells the end.
         self._orphans: set[tuple[str, str]] = set()
-        self.line = Line()
         self._looking = asyncio.Lock()
         self._objects = index.objects
         self.watch = ClusterWatch(self.transport, index=index, feeds=_feeds(index, namespace))
@@ -71,6 +69,11 @@ class SharedCluster:
         self._admission = AdmissionCheck(self.transport, clock=time.monotonic)
         _spare_the_collector()
         self._keeper = asyncio.create_task(self._keep())
+
+    @property
+    def line(self) -> Line:
+        """Those who wait for room in the cluster."""
+        return self.ledger.line
 
     @property
     def has_ended(self) -> bool:
@@ -146,7 +149,7 @@ class SharedCluster:
 
     def tell(self) -> None:
         """End every `news` that somebody waits for."""
-        self.watch.tell()
+        self.ledger.tell()
 
     async def news(self, within: float) -> None:
         """See `ClusterWatch.news`."""
