@@ -135,7 +135,7 @@ async def test_a_pod_that_finds_no_place_in_time_is_refused_and_counts_nothing(
     spawner = hub.app.users[name].spawner
     view = await spawner._judge.view(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "_view", lambda _: view)
+        patch.setattr(Judge, "_view", lambda *_: view)
         hub.cluster.store.create(PODS, "default", blocker)
         answer = await hub.start_server(name, "gpu")
     assert answer.status == 503, answer.text
