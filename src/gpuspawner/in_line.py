@@ -15,6 +15,8 @@ _NODES_AT_ONCE = 250
 """How many nodes are looked at before the event loop gets its turn: some milliseconds."""
 _BREATH = 0.2
 """Seconds for which news are gathered: all who wait look again at each."""
+_CHOOSE_AGAIN = 15.0
+"""Seconds after which a node is looked for anew if there was none: all have to be examined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class PlaceInLine:
         self._cluster = cluster
         self._key = (namespace, pod_name)
         self._version: int | None = None
+        self._chose_at = 0.0
 
     @property
     def is_live(self) -> bool:
@@ -82,7 +85,7 @@ class PlaceInLine:
         if own is None or own.request is None:
             return Place(1, is_live=self.is_live)
         if self._must_choose(own, own.request):
-            self._version = line.version
+            self._version, self._chose_at = line.version, time.monotonic()
             await self._choose(own.request)
         return self._told(offer)
 
@@ -99,13 +102,13 @@ class PlaceInLine:
     def _must_choose(self, own: Waiter, request: PodRequest) -> bool:
         """Whether the others have changed, or the node can no longer come to take the pod."""
         line = self._cluster.line
+        if self._version != line.version:
+            return True
+        if not own.node:
+            return time.monotonic() - self._chose_at >= _CHOOSE_AGAIN
         state = self._cluster.snapshot().nodes.get(own.node)
         others = kept_by(line.ahead_of(self._key)).get(own.node, ())
-        return (
-            self._version != line.version
-            or state is None
-            or not may_be_kept(request, state, others)
-        )
+        return state is None or not may_be_kept(request, state, others)
 
     async def _choose(self, request: PodRequest) -> None:
         line = self._cluster.line

@@ -111,7 +111,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         until = since + offer.profile.longest_wait
         self._take(place, offer, since)
         try:
-            while offer.can_wait or not place.is_live:
+            while offer.can_wait or not offer.freshness.is_live:
                 self._tell(await place.look(offer), offer)
                 if time.time() >= until:
                     raise _waited_long(offer)

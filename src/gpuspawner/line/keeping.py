@@ -98,19 +98,25 @@ def competitors(
         ahead: those who go before.
         snapshot: the cluster.
     """
-    own = snapshot.nodes.get(node)
-    found = []
-    for waiter in ahead:
-        if waiter.is_held_up:
-            continue
-        its = snapshot.nodes.get(waiter.node)
-        if (
-            waiter.request is None
-            or (its is not None and is_for(request, its))
-            or (own is not None and is_for(waiter.request, own))
-        ):
-            found.append(waiter)
-    return found
+    if not ahead:
+        return []
+    nodes = {name: snapshot.nodes[name] for name in kept_by(ahead) if name in snapshot.nodes}
+    if (own := snapshot.nodes.get(node)) is not None:
+        nodes[node] = own
+    usable = {name: state for name, state in nodes.items() if is_for(request, state)}
+
+    def may_take_it(other: PodRequest, its: str) -> bool:
+        if its in usable or (own is not None and is_for(other, own)):
+            return True
+        # Whatever it could use is kept for those before it, if nothing is kept for itself.
+        return not its and any(is_for(other, state) for state in usable.values())
+
+    return [
+        waiter
+        for waiter in ahead
+        if not waiter.is_held_up
+        and (waiter.request is None or may_take_it(waiter.request, waiter.node))
+    ]
 
 
 def choosing(
