@@ -156,10 +156,20 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         try:
             while self._check_pending:  # noqa: ASYNC110 - JupyterHub tells nobody when it has
                 await asyncio.sleep(LOOK_AGAIN)
+            self._revoke_token()
             await self.user.spawn(self.name)
         finally:
+            self._waits_since = None
             self.place_in_line().leave()
         await self._make_reachable()
+
+    def _revoke_token(self) -> None:
+        """Revoke the token of the try that was cut off: no pod has it, and nobody else would."""
+        note = f"Server at {self.orm_spawner.server.base_url}"
+        for token in list(self.user.orm_user.api_tokens):
+            if token.note == note:
+                self.db.delete(token)
+        self.db.commit()
 
 
 def _too_many(offer: Offer) -> SpawnRefusedError:
