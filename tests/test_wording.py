@@ -12,11 +12,23 @@ from hypothesis import strategies as st
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.model import HostPort, Node, Pod, Taint
 from gpuspawner.catalog import Catalog
+from gpuspawner.line import Waiter
 from gpuspawner.offers import Offer, Standing, offers_in
 from gpuspawner.starting.measured import Durations, Measured, key_of_pool
-from gpuspawner.wording import availability, named, sharing
+from gpuspawner.wording import availability, in_line, named, sharing
 
-from .builders import CORDON, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation, altered
+from .builders import (
+    CORDON,
+    GPU,
+    LIVE,
+    a_catalog,
+    a_node,
+    a_pod,
+    a_profile,
+    a_request,
+    a_situation,
+    altered,
+)
 
 MIG = "nvidia.com/mig-3g.20gb"
 GPU_TAINT = Taint("nvidia.com/gpu", "", "NoSchedule")
@@ -530,3 +542,100 @@ def test_how_an_accelerator_is_shared(kind: dict[str, object], words: str) -> No
 )
 def test_amounts_with_their_resource(resource: str, amount: int, words: str) -> None:
     assert named(resource, amount) == words
+
+
+WAITING = a_catalog(
+    a_profile("gpu", when_full="wait"),
+    a_profile("dual", count=2, when_full="wait"),
+    a_profile("now", when_full="refuse"),
+)
+
+
+def an_offer(slug: str, *things: Node | Pod, ahead: tuple[Waiter, ...] = ()) -> Offer:
+    situation = a_situation(WAITING, *things)
+    situation = replace(situation, view=replace(situation.view, ahead=ahead))
+    [offer] = [offer for offer in offers_in(situation) if offer.profile.slug == slug]
+    return offer
+
+
+def some_who_wait(number: int) -> tuple[Waiter, ...]:
+    request = a_request(gpus=1)
+    return tuple(Waiter(("jhub", f"w{n}"), float(n), request, "n0") for n in range(number))
+
+
+@pytest.mark.parametrize(
+    ("slug", "free", "ahead", "words"),
+    [
+        pytest.param("gpu", 1, 0, "1 of 2 free, on 1 node", id="it is free"),
+        pytest.param(
+            "gpu",
+            0,
+            0,
+            "busy: none of 2 free; you can wait in line, nobody is ahead",
+            id="nobody waits",
+        ),
+        pytest.param(
+            "gpu", 0, 1, "busy: none of 2 free; you can wait in line, 1 is ahead", id="one waits"
+        ),
+        pytest.param(
+            "gpu", 0, 2, "busy: none of 2 free; you can wait in line, 2 are ahead", id="two wait"
+        ),
+        pytest.param("now", 0, 2, "busy: none of 2 free", id="one may not wait for it"),
+        pytest.param(
+            "dual",
+            1,
+            1,
+            "busy: 1 is free, and it asks for 2; you can wait in line, 1 is ahead",
+            id="too little is free",
+        ),
+    ],
+)
+def test_whether_one_can_wait(slug: str, free: int, ahead: int, words: str) -> None:
+    things: list[Node | Pod] = [*workers(1), a_pod("p1", node="n0", gpus=2 - free)]
+    assert availability(an_offer(slug, *things, ahead=some_who_wait(ahead))) == words
+
+
+def test_what_is_kept_is_not_said_to_be_in_use() -> None:
+    dual = Waiter(("jhub", "dual"), 0.0, a_request(gpus=2), "n0")
+    things: list[Node | Pod] = [*workers(1), a_pod("p1", node="n0", gpus=1)]
+    kept = "busy: what is free is kept for those who wait in line"
+    assert availability(an_offer("now", *things, ahead=(dual,))) == kept
+    assert (
+        availability(an_offer("gpu", *things, ahead=(dual,)))
+        == f"{kept}; you can wait in line, 1 is ahead"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "left", "is_live", "words"),
+    [
+        pytest.param(
+            1,
+            None,
+            True,
+            "You are first in line for Gpu. None of 2 free. Your server starts as soon as there is "
+            "room. When that is cannot be known.",
+            id="first, and no time is proven",
+        ),
+        pytest.param(
+            3,
+            5_401.0,
+            True,
+            "You are number 3 in line for Gpu. None of 2 free. Your server starts as soon as there "
+            "is room. That is in 1 hour 31 minutes at the latest, unless others take it from this "
+            "hub.",
+            id="third, and a time is proven",
+        ),
+        pytest.param(
+            2,
+            60.0,
+            False,
+            "You are number 2 in line for Gpu. The cluster does not answer at the moment; your "
+            "place is kept.",
+            id="the cluster is away",
+        ),
+    ],
+)
+def test_the_place_in_line(number: int, left: float | None, words: str, *, is_live: bool) -> None:
+    offer = an_offer("gpu", *workers(1), a_pod("p1", node="n0", gpus=2))
+    assert in_line(offer, number, left, is_live=is_live) == words

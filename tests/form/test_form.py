@@ -111,6 +111,30 @@ def test_each_offer_is_a_choice_with_a_label_and_a_description() -> None:
         assert set(str(radio.attributes["aria-describedby"]).split()) <= set(ids)
 
 
+@pytest.mark.parametrize(
+    ("pods", "last", "chosen"),
+    [
+        pytest.param(110, "", ["cpu"], id="what can be started is chosen beforehand"),
+        pytest.param(1, "", ["gpu"], id="else what can be waited for"),
+        pytest.param(1, "other", ["other"], id="of that, the last choice"),
+    ],
+)
+def test_what_can_only_be_waited_for_can_be_chosen(pods: int, last: str, chosen: list[str]) -> None:
+    catalog = a_catalog(
+        a_profile("gpu", when_full="wait"),
+        a_profile("other", when_full="wait"),
+        a_profile("now", when_full="refuse"),
+    )
+    situation = a_situation(catalog, a_node(gpus=2, pods=pods), a_pod(gpus=2))
+    choices = radios(page_of(situation, Preselection(last)))
+    assert [slug for slug, radio in choices.items() if "disabled" not in radio.attributes] == [
+        *(["cpu"] if pods > 1 else []),
+        "gpu",
+        "other",
+    ]
+    assert [slug for slug, radio in choices.items() if "checked" in radio.attributes] == chosen
+
+
 def test_what_is_told_of_a_profile() -> None:
     text = page_of(a_situation(CATALOG, *FREE)).text
     assert f"1 {TIMES} NVIDIA A100, yours alone" in text

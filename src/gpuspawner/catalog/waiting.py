@@ -36,7 +36,7 @@ def _checked(value: Any) -> tuple[str, ...]:
             raise refuse(f"{shown(word)} is not a choice", hint or one_of(_WORDS))
         if word in words[:index]:
             raise refuse(f"{shown(word)} is listed twice", "write it once")
-    if REFUSE in words and len(words) > 1:
+    if REFUSE in words and words is value:
         raise refuse(f"{REFUSE} goes with nothing else", f"write {REFUSE} alone, or leave it out")
     return tuple(words)
 
