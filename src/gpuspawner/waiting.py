@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +69,16 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         if self._told is None or self._is_cancelled:
             return stage
         return replace(stage, sentence=self._told())
+
+    @property
+    def is_in_line(self) -> bool:
+        """Whether the start under way waits in line at this moment."""
+        return self._told is not None and not self._is_cancelled
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """As `TellingKubeSpawner`'s, with ``is_in_line`` for the page."""
+        async for event in super().progress():
+            yield {**event, "is_in_line": self.is_in_line}
 
     def start(self) -> Any:
         """KubeSpawner's; it has time to wait in line, which JupyterHub is told by a time-out.

@@ -23,6 +23,14 @@
     }
   }
 
+  function tell(isInLine) {
+    page.toggleAttribute("data-is-in-line", isInLine);
+    for (const item of page.querySelectorAll("[data-in-line]")) {
+      const words = isInLine ? item.dataset.inLine : item.dataset.starting;
+      if (item.textContent !== words) item.textContent = words;
+    }
+  }
+
   function list(lines) {
     said.replaceChildren(
       ...lines.map((line) => {
@@ -74,6 +82,7 @@
     }
     if (event.steps) {
       show(event.steps);
+      tell(Boolean(event.is_in_line));
       list(event.said);
       say(event.message);
     }
@@ -122,13 +131,15 @@
         standing: item.dataset.standing,
       })),
     );
+    tell(other.hasAttribute("data-is-in-line"));
     list(Array.from(other.querySelectorAll("#gpuspawner-said li"), (item) => item.textContent));
     say(other.querySelector("#gpuspawner-sentence").textContent);
   }
 
   form.addEventListener("submit", function () {
     stop();
-    say("The start is being cancelled.");
+    const isInLine = page.hasAttribute("data-is-in-line");
+    say(isInLine ? "You are leaving the line." : "The start is being cancelled.");
     // After the form was sent: a disabled button's value would not be part of it.
     setTimeout(function () {
       for (const button of form.querySelectorAll("button")) button.disabled = true;
