@@ -86,7 +86,7 @@ class PlaceInLine:
             return Place(1, is_live=self.is_live)
         if self._must_choose(own, own.request):
             self._version, self._chose_at = line.version, time.monotonic()
-            await self._choose(own.request)
+            await self._choose(own.request, own.node)
         return self._told(offer)
 
     async def news(self, within: float) -> None:
@@ -110,11 +110,11 @@ class PlaceInLine:
         others = kept_by(line.ahead_of(self._key)).get(own.node, ())
         return state is None or not may_be_kept(request, state, others)
 
-    async def _choose(self, request: PodRequest) -> None:
+    async def _choose(self, request: PodRequest, now: str) -> None:
         line = self._cluster.line
         ahead, snapshot = line.ahead_of(self._key), self._cluster.snapshot()
         chosen = None
-        for chosen in choosing(request, ahead, snapshot, _NODES_AT_ONCE):
+        for chosen in choosing(request, ahead, snapshot, _NODES_AT_ONCE, now):
             if chosen is None:
                 await asyncio.sleep(0)
         line.change(self._key, node=chosen or "")

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.builders import a_node, a_pod, a_request, a_snapshot
 
 from gpuspawner.capacity.assumed import as_assumed
 from gpuspawner.capacity.index import Snapshot
-from gpuspawner.capacity.model import Pod, PodRequest
+from gpuspawner.capacity.model import (
+    LabelSelector,
+    Pod,
+    PodAffinityTerm,
+    PodRequest,
+    Requirement,
+    Toleration,
+)
 from gpuspawner.fit import judge
 from gpuspawner.line import (
     Left,
@@ -24,6 +32,7 @@ from gpuspawner.line import (
 )
 from gpuspawner.line.bounds import LEEWAY
 
+NOTEBOOKS = LabelSelector((Requirement("app", "In", ("notebook",)),))
 SINGLE, DUAL = a_request(gpus=1), a_request(gpus=2)
 
 
@@ -166,6 +175,41 @@ def test_it_is_kept_nowhere_if_no_node_would_ever_take_it() -> None:
     assert chosen(DUAL, snapshot) == ""
 
 
+def test_it_is_kept_where_there_is_room_already() -> None:
+    assert chosen(SINGLE, two_nodes(busy("n1", 2, ends_by=1.0), busy("n2", 1))) == "n2"
+
+
+def test_of_what_is_missing_the_scarcest_counts() -> None:
+    request = a_request(gpus=2, cpu=8)
+    snapshot = a_snapshot(
+        *(a_node(name, gpus=2, cpu=64) for name in ("n1", "n2")),
+        *busy("n1", 2),
+        a_pod("cores", node="n2", gpus=1, cpu=64),
+    )
+    assert chosen(request, snapshot) == "n2", "one GPU is missing there, and two on the other"
+
+
+def test_what_is_kept_for_others_is_missing_as_well() -> None:
+    snapshot = two_nodes(busy("n1", 4), busy("n2", 7), gpus=8)
+    first = a_waiter("first", a_request(gpus=4), "n1")
+    assert chosen(DUAL, snapshot) == "n1"
+    assert chosen(DUAL, snapshot, first) == "n2", "two are missing on n1, and one here"
+
+
+def test_it_stays_where_it_is_kept_unless_another_node_is_better() -> None:
+    snapshot = two_nodes(busy("n1", 1), busy("n2", 1))
+    assert list(choosing(DUAL, (), snapshot, 9)) == ["n1"]
+    assert list(choosing(DUAL, (), snapshot, 9, "n2")) == ["n2"]
+    better = two_nodes([], busy("n2", 1))
+    assert list(choosing(DUAL, (), better, 9, "n2")) == ["n1"]
+
+
+def test_it_is_kept_nowhere_if_those_before_have_it_all() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), *busy("n1", 1))
+    assert chosen(SINGLE, snapshot) == "n1"
+    assert chosen(SINGLE, snapshot, a_waiter("first", SINGLE, "n1")) == ""
+
+
 def test_choosing_gives_the_event_loop_its_turns() -> None:
     snapshot = a_snapshot(*(a_node(f"n{n}", gpus=2) for n in range(10)))
     assert list(choosing(DUAL, (), snapshot, 3)) == [None, None, None, "n0"]
@@ -181,6 +225,30 @@ def test_competitors_are_those_who_may_take_what_is_awaited() -> None:
     )
     found = competitors(SINGLE, "n1", ahead, snapshot)
     assert [waiter.key[1] for waiter in found] == ["dual", "not known yet"]
+
+
+def test_those_before_count_who_have_no_node_of_their_own() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), a_node("n2", cpu=8), *busy("n1", 1))
+    first, second = a_waiter("first", SINGLE, "n1"), a_waiter("second", SINGLE)
+    hopeless = a_waiter("hopeless", a_request(gpus=99))
+    cores = a_waiter("cores", a_request(cpu=8), "n2")
+    found = competitors(SINGLE, "", (first, second, hopeless, cores), snapshot)
+    assert [waiter.key[1] for waiter in found] == ["first", "second"]
+
+
+def test_who_goes_before_and_could_use_the_own_node_counts() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=2), a_node("n2", gpus=2))
+    on_the_first = replace(SINGLE, node_name="n1")
+    other = a_waiter("other", SINGLE, "n2")
+    assert competitors(on_the_first, "n1", (other,), snapshot) == [other]
+    on_the_second = a_waiter("other", replace(SINGLE, node_name="n2"), "n2")
+    assert competitors(on_the_first, "n1", (on_the_second,), snapshot) == []
+
+
+def test_nothing_keeps_off_a_node_where_it_could_not_run_anyway() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), a_node("n2", cpu=8))
+    cores = a_waiter("cores", a_request(cpu=8), "n2")
+    assert left(SINGLE, snapshot, cores).avoids == frozenset()
 
 
 def bound(snapshot: Snapshot, waiter: Waiter, *ahead: Waiter) -> float | None:
@@ -247,9 +315,54 @@ def test_nothing_is_proven_behind_somebody_who_asks_for_something_else() -> None
     assert bound(snapshot, me, elsewhere) == 60.0 + LEEWAY
 
 
+def test_those_before_are_alike_only_if_they_may_go_where_one_may() -> None:
+    snapshot = two_nodes(busy("n1", 2, ends_by=60.0), busy("n2", 2, ends_by=90.0))
+    me = a_waiter("me", SINGLE, "n1")
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 60.0 + LEEWAY
+    tolerant = replace(SINGLE, tolerations=(Toleration(operator="Exists"),))
+    assert bound(snapshot, me, a_waiter("first", tolerant, "n2")) is None
+    assert bound(snapshot, me, a_waiter("first", SINGLE)) is None
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "a node that is gone")) is None
+    assert bound(snapshot, me, a_waiter("not known yet", None)) is None
+
+
+def test_a_pod_that_is_being_started_on_the_node_counts_once() -> None:
+    starting = a_pod("starting", gpus=1)
+    snapshot = a_snapshot(a_node("n1", gpus=2), *busy("n1", 1, ends_by=60.0), starting)
+    assumed = as_assumed(replace(SINGLE, name="starting"), "n1", frozenset({"n1"}))
+    me = a_waiter("me", SINGLE, "n1")
+    assert bound(replace(snapshot, assumed=(assumed,)), me) == 60.0 + LEEWAY
+
+
 def test_a_pod_that_is_being_started_may_yet_come_to_the_node() -> None:
     snapshot = two_nodes(busy("n1", 1, ends_by=60.0), [], gpus=1)
     me = a_waiter("me", replace(SINGLE, node_name="n1"), "n1")
     assert bound(snapshot, me) == 60.0 + LEEWAY
     starting = as_assumed(replace(SINGLE, name="other"), "n2", frozenset({"n1", "n2"}))
     assert bound(replace(snapshot, assumed=(starting,)), me) is None
+    nowhere = as_assumed(replace(SINGLE, name="other"), "")
+    assert bound(replace(snapshot, assumed=(nowhere,)), me) is None
+    elsewhere = as_assumed(replace(SINGLE, name="other"), "n2", frozenset({"n2"}))
+    assert bound(replace(snapshot, assumed=(elsewhere,)), me) == 60.0 + LEEWAY
+
+
+@pytest.mark.parametrize("request_", [SINGLE, DUAL], ids=["alike", "another"])
+def test_nothing_is_proven_behind_who_is_held_up_and_may_be_so_no_longer(
+    request_: PodRequest,
+) -> None:
+    snapshot = two_nodes(busy("n1", 2, ends_by=60.0), busy("n2", 2))
+    me = a_waiter("me", SINGLE, "n1")
+    assert bound(snapshot, me) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("first", request_, "n2", is_held_up=True)) is None
+    elsewhere = replace(request_, node_name="n2")
+    held_up = a_waiter("first", elsewhere, "n2", is_held_up=True)
+    assert bound(snapshot, me, held_up) == 60.0 + LEEWAY
+
+
+def test_nothing_is_proven_by_ends_where_more_than_room_decides() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), *busy("n1", 1, ends_by=60.0))
+    apart = PodAffinityTerm("kubernetes.io/hostname", NOTEBOOKS)
+    me = a_waiter("me", a_request(gpus=1, pod_anti_affinity=(apart,)), "n1")
+    assert bound(snapshot, me) is None
+    verdict = msgspec.structs.replace(judge(SINGLE, snapshot), refusal="a quota")
+    assert proven_by(a_waiter("me", SINGLE, "n1"), (), snapshot, verdict) is None

@@ -70,7 +70,8 @@ def proven_by(
     if not names <= snapshot.nodes.keys():
         return None
     for other in ahead:
-        if other in alike or other.is_held_up:
+        # Who is held up now keeps their turn, and may have it before.
+        if other in alike and not other.is_held_up:
             continue
         if other.request is None or any(
             not examine_node(other.request, snapshot.nodes[name]).first for name in names

@@ -120,14 +120,15 @@ def competitors(
 
 
 def choosing(
-    request: PodRequest, ahead: Sequence[Waiter], snapshot: Snapshot, nodes: int
+    request: PodRequest, ahead: Sequence[Waiter], snapshot: Snapshot, nodes: int, now: str = ""
 ) -> Iterator[str | None]:
     """Choose where room is kept for a pod: yields None after each `nodes` nodes, at last the name.
 
-    The name is empty if no node would ever take it beside those who go before.
+    The name is empty if no node would ever take it beside those who go before. It is that of the
+    node where room is kept `now`, if no other one is better.
     """
     kept = kept_by(ahead)
-    best: tuple[float, int, str] | None = None
+    best: tuple[float, int, bool, str] | None = None
     for number, (name, state) in enumerate(snapshot.nodes.items(), 1):
         if number % nodes == 0:
             yield None
@@ -135,9 +136,10 @@ def choosing(
         if not may_be_kept(request, state, others):
             continue
         moment = free_by(request, state, others)
-        place = (inf if moment is None else moment, _lacking(request, state, others), name)
+        lacking = _lacking(request, state, others)
+        place = (inf if moment is None else moment, lacking, name != now, name)
         best = place if best is None else min(best, place)
-    yield best[2] if best is not None else ""
+    yield best[-1] if best is not None else ""
 
 
 def kept_by(ahead: Iterable[Waiter]) -> dict[str, list[Pod]]:
