@@ -614,7 +614,7 @@ def test_what_is_kept_is_not_said_to_be_in_use() -> None:
             None,
             True,
             "You are first in line for Gpu. None of 2 free. Your server starts as soon as there is "
-            "room. When that is cannot be known.",
+            "room. How long that takes cannot be known.",
             id="first, and no time is proven",
         ),
         pytest.param(
@@ -622,8 +622,8 @@ def test_what_is_kept_is_not_said_to_be_in_use() -> None:
             5_401.0,
             True,
             "You are number 3 in line for Gpu. None of 2 free. Your server starts as soon as there "
-            "is room. That is in 1 hour 31 minutes at the latest, unless others take it from this "
-            "hub.",
+            "is room. That takes 1 hour 31 minutes at most, unless others take the room "
+            "meanwhile.",
             id="third, and a time is proven",
         ),
         pytest.param(

@@ -51,7 +51,6 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
 
     _told: Callable[[], str] | None = None
     _waits_since: float | None = None
-    _limit: asyncio.Timeout | None = None
 
     @property
     def longest_wait(self) -> float:

@@ -67,8 +67,8 @@ def in_line(offer: Offer, number: int, left: float | None, *, is_live: bool) -> 
     _, _, why = standing(offer).partition(": ")
     words = f"{words} {why[0].upper()}{why[1:]}. Your server starts as soon as there is room."
     if left is None:
-        return f"{words} When that is cannot be known."
-    return f"{words} That is in {spelled(left)} at the latest, unless others take it from this hub."
+        return f"{words} How long that takes cannot be known."
+    return f"{words} That takes {spelled(left)} at most, unless others take the room meanwhile."
 
 
 def instead(offer: Offer | None) -> str:

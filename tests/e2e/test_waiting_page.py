@@ -67,7 +67,7 @@ async def test_who_waits_is_told_and_leaves_by_keyboard(
         browser, hub, name, "one", directly=True, viewport=viewport, color_scheme=scheme
     ) as page:
         await waits(page)
-        at_the_latest = re.compile(r"That is in 2 hours.* at the latest, unless others take it")
+        at_the_latest = re.compile(r"That takes 2 hours.* at most, unless others take the room")
         await expect(page.locator("#gpuspawner-sentence")).to_have_text(at_the_latest)
         assert first not in await page.content()
         overflow = await page.evaluate(

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECONDS = 30.0
 START_TIMEOUT = 30
-NOT_KNOWN = "When that is cannot be known."
+NOT_KNOWN = "How long that takes cannot be known."
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -174,7 +174,7 @@ async def test_the_latest_time_follows_from_the_session_limit_of_who_is_there(
     names = [new_name("people") for _ in range(3)]
     await started(hub, names[0], "timed")
     await waiting(hub, names[1], "timed")
-    by = r"That is in 2 hours( [12] minutes?)? at the latest, unless others take it from this hub\."
+    by = r"That takes 2 hours( [12] minutes?)? at most, unless others take the room meanwhile\."
     await until(hub, lambda: re.search(by, sentence(hub, names[1])))
     await waiting(hub, names[2], "timed")
     assert sentence(hub, names[2]).startswith("You are number 2 in line")
