@@ -147,6 +147,13 @@ def test_nobody_waits_for_who_is_held_up_by_something_else() -> None:
     assert (found.rivals, found.avoids, found.verdict.fits) == (0, frozenset(), True)
 
 
+def test_where_all_is_kept_there_is_room_for_none_though_copies_were_not_counted() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=2), *busy("n1", 1))
+    uncounted = msgspec.structs.replace(judge(SINGLE, snapshot), slots=None)
+    found = left_by((a_waiter("dual", DUAL, "n1"),), SINGLE, uncounted, snapshot, judge)
+    assert (found.verdict.fits, found.verdict.slots) == (False, 0)
+
+
 def test_with_nobody_ahead_the_verdict_is_the_same_object() -> None:
     snapshot = a_snapshot(a_node("n1", gpus=1))
     verdict = judge(SINGLE, snapshot)
