@@ -84,7 +84,11 @@ def test_a_full_line_takes_nobody_but_those_of_before_a_restart() -> None:
 def test_who_leaves_makes_room_in_the_line() -> None:
     line = Line()
     line.join(("jhub", "one"), 1.0, SINGLE, most=1)
+    version = line.version
+    line.leave(("jhub", "nobody"))
+    assert line.version == version
     line.leave(("jhub", "one"))
+    assert line.version > version
     assert not line
     line.join(("jhub", "two"), 2.0, SINGLE, most=1)
 
