@@ -105,17 +105,16 @@ async def test_of_who_is_held_up_by_something_else_nothing_is_kept_or_told() -> 
 
 
 async def test_a_node_is_chosen_again_when_the_others_have_changed() -> None:
-    line = Line(
-        a_node("n1", gpus=1), a_node("n2", gpus=1), a_pod(gpus=1), a_pod("b", node="n2", gpus=1)
-    )
-    await line.look("first", "second")
-    assert line.waiter("second").node == "n2"
-    line.place("first").leave()
-    line.cluster.index.drop_node("n2", "uid-of-n2")
+    known = a_pod("known", gpus=1, ends_by=time.time() + 60)
+    line = Line(*(a_node(name, gpus=1) for name in ("n1", "n2")), known, a_pod(node="n2", gpus=1))
     place = line.place("second")
+    place.take(1.0, a_request(gpus=1), 9)
+    await line.look("first")
     await place.look(line.offer)
-    assert line.waiter("second").node == "n1"
+    assert [line.waiter(name).node for name in ("first", "second")] == ["n1", "n2"]
+    line.place("first").leave()
     assert (await place.look(line.offer)).number == 1
+    assert line.waiter("second").node == "n1"
 
 
 async def test_a_node_is_chosen_again_when_it_is_gone_or_can_not_come_to_take_the_pod() -> None:
