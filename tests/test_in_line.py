@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import cast
 
+import msgspec
 import pytest
 
 from gpuspawner import in_line
@@ -19,12 +20,12 @@ from gpuspawner.line import Waiter
 from gpuspawner.line.bounds import LEEWAY
 from gpuspawner.offers import Offer, offers_in
 
-from .builders import a_catalog, a_node, a_pod, a_profile, a_request, a_situation
+from .builders import a_catalog, a_node, a_pod, a_profile, a_situation
 from .test_claims import Cluster
 
 CATALOG = a_catalog(a_profile("gpu", when_full="wait"))
 
-FULL = (
+FULL: tuple[Node | Pod, ...] = (
     *(a_node(name, gpus=1) for name in ("n1", "n2")),
     *(a_pod(f"on-{name}", node=name, gpus=1) for name in ("n1", "n2")),
 )
@@ -43,7 +44,7 @@ class Line:
         places = {}
         for since, name in enumerate(names):
             places[name] = self.place(name)
-            places[name].take(since, a_request(gpus=1), 9)
+            places[name].take(since, self.offer, 9)
         return {name: await place.look(self.offer) for name, place in places.items()}
 
     def place(self, name: str) -> PlaceInLine:
@@ -93,7 +94,7 @@ async def test_a_latest_time(ends_in: float | None, *, is_told: bool) -> None:
 async def test_of_who_is_held_up_by_something_else_nothing_is_kept_or_told() -> None:
     line = Line(a_node(gpus=1), a_pod(gpus=1, ends_by=time.time() + 60))
     place = line.place("over quota")
-    place.take(-1.0, a_request(gpus=1), 9)
+    place.take(-1.0, line.offer, 9)
     assert (await place.look(line.denied())).by is None
     assert line.waiter("over quota").is_held_up
     assert line.waiter("over quota").pod is None
@@ -108,7 +109,7 @@ async def test_a_node_is_chosen_again_when_the_others_have_changed() -> None:
     known = a_pod("known", gpus=1, ends_by=time.time() + 60)
     line = Line(*(a_node(name, gpus=1) for name in ("n1", "n2")), known, a_pod(node="n2", gpus=1))
     place = line.place("second")
-    place.take(1.0, a_request(gpus=1), 9)
+    place.take(1.0, line.offer, 9)
     await line.look("first")
     await place.look(line.offer)
     assert [line.waiter(name).node for name in ("first", "second")] == ["n1", "n2"]
@@ -122,7 +123,7 @@ async def test_a_node_is_chosen_again_when_it_is_gone_or_can_not_come_to_take_th
         a_node("n1", gpus=1), a_node("n2", gpus=1), a_pod(gpus=1), a_pod("b", node="n2", gpus=1)
     )
     place = line.place("first")
-    place.take(1.0, a_request(gpus=1), 9)
+    place.take(1.0, line.offer, 9)
     await place.look(line.offer)
     assert line.waiter("first").node == "n1"
     line.cluster.index.put_node(a_node("n1", gpus=1, unschedulable=True))
@@ -137,7 +138,7 @@ async def test_who_has_no_node_looks_for_one_after_a_while(monkeypatch: pytest.M
     line = Line(a_node("n1", gpus=1), a_pod(gpus=1))
     places = {name: line.place(name) for name in ("first", "second")}
     for since, place in enumerate(places.values()):
-        place.take(since, a_request(gpus=1), 9)
+        place.take(since, line.offer, 9)
         await place.look(line.offer)
     await places["second"].look(line.offer)
     assert line.waiter("second").node == ""
@@ -172,11 +173,61 @@ async def test_while_the_cluster_is_not_known_it_says_so() -> None:
 async def test_choosing_among_many_nodes_gives_the_others_their_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(in_line, "_NODES_AT_ONCE", 2)
-    line = Line(*(a_node(f"n{n}", gpus=1) for n in range(9)))
+    monkeypatch.setattr(in_line, "_SLICE", 0.0)
+    line = Line(*(a_node(f"n{n}", gpus=1) for n in range(90)))
     looking = asyncio.create_task(line.look("first"))
     turns = 0
     while not looking.done():
         turns += 1
         await asyncio.sleep(0)
     assert turns > 4
+
+
+async def test_who_comes_behind_makes_nobody_choose_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(*FULL)
+    place = line.place("first")
+    place.take(1.0, line.offer, 9)
+    await place.look(line.offer)
+    line.place("second").take(2.0, line.offer, 9)
+    monkeypatch.setattr(in_line, "choosing", None)
+    await place.look(line.offer)
+
+
+async def test_who_was_behind_somebody_that_left_takes_the_better_node() -> None:
+    ends = (time.time() + 60, time.time() + 600)
+    line = Line(
+        *(a_node(name, gpus=1) for name in ("n1", "n2")),
+        a_pod("on-n1", node="n1", gpus=1, ends_by=ends[0]),
+        a_pod("on-n2", node="n2", gpus=1, ends_by=ends[1]),
+    )
+    places = {name: line.place(name) for name in ("first", "second")}
+    for since, place in enumerate(places.values()):
+        place.take(since, line.offer, 9)
+        await place.look(line.offer)
+    assert line.waiter("second").node == "n2"
+    places["first"].leave()
+    await places["second"].look(line.offer)
+    assert line.waiter("second").node == "n1"
+
+
+async def test_what_is_waited_for_may_be_changed_meanwhile() -> None:
+    line = Line(*FULL)
+    place = line.place("first")
+    place.take(1.0, line.offer, 9)
+    await place.look(line.offer)
+    assert line.offer.plan is not None
+    request = replace(line.offer.plan.request, requests={"nvidia.com/gpu": 2})
+    changed = replace(line.offer, plan=replace(line.offer.plan, request=request))
+    await place.look(changed)
+    assert line.waiter("first").request == request
+    assert line.waiter("first").node == "", "no node has two"
+
+
+async def test_who_is_over_a_quota_that_is_known_is_held_up() -> None:
+    line = Line(*FULL)
+    place = line.place("first")
+    place.take(1.0, line.offer, 9)
+    assert line.offer.verdict is not None
+    verdict = msgspec.structs.replace(line.offer.verdict, refusal="exceeded quota")
+    await place.look(replace(line.offer, verdict=verdict))
+    assert line.waiter("first").is_held_up

@@ -11,12 +11,13 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from gpuspawner.capacity.assumed import Assumed
+from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.model import Pod
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.catalog import Catalog
 from gpuspawner.in_line import PlaceInLine
-from gpuspawner.line import proven_by
-from gpuspawner.offers import Offer, Situation, Standing, drafts_in
+from gpuspawner.line import Waiter, proven_by
+from gpuspawner.offers import Offer, Situation, Standing, drafts_in, offers_in
 from gpuspawner.pod import HUB_LABELS
 
 from .builders import GPU, a_catalog, a_node, a_pod, a_profile, a_situation, altered
@@ -59,6 +60,7 @@ class Hub:
         self.waiting: list[Server] = []
         self.ends: dict[str, float] = {}
         self.proofs = self.waited = 0
+        self.owed: set[str] = set()
 
     async def arrive(self, slug: str) -> None:
         self.number += 1
@@ -72,7 +74,7 @@ class Hub:
         assert server.offer is not None
         assert server.offer.plan is not None
         assert server.offer.can_wait
-        place.take(self.now, server.offer.plan.request, most=1000)
+        place.take(self.now, server.offer, most=1000)
         self.waiting.append(server)
         self.waited += 1
         await self.look(server)
@@ -83,9 +85,12 @@ class Hub:
         server.offer, claim = await a_judge(self.cluster).claim(draft, situation(), server.name, 0)
         if claim is None:
             return False
-        for other in self.waiting:
-            is_before = other.since < server.since
-            assert not (is_before and other.slug == server.slug), "overtaken by one alike"
+        # Who goes first although another came before must leave that one its room.
+        self.owed |= {
+            other.name
+            for other in self.waiting
+            if other.since < server.since and other.slug == server.slug
+        }
         server.place.leave()
         if server in self.waiting:
             self.waiting.remove(server)
@@ -97,7 +102,7 @@ class Hub:
         own = next(one for one in self.cluster.line.all() if one.key[1] == server.name)
         ahead = self.cluster.line.ahead_of(own.key)
         assert server.offer.verdict is not None
-        by = proven_by(own, ahead, self.cluster.snapshot(), server.offer.verdict)
+        by = proven_by(own, ahead, self.cluster.snapshot(), server.offer.verdict, self.now)
         if by is not None:
             self.proofs += 1
             server.proven = by if server.proven is None else min(by, server.proven)
@@ -115,6 +120,7 @@ class Hub:
             for server in list(self.waiting):
                 await self.look(server)
         for server in self.waiting:
+            assert server.name not in self.owed, "overtaken by one alike"
             assert server.proven is None or self.now <= server.proven, "not when it was proven"
 
     def schedule(self) -> None:
@@ -236,3 +242,40 @@ async def test_a_place_that_becomes_free_goes_to_the_first() -> None:
     hub.end(other)
     await hub.take_turns()
     assert [server.name for server in hub.waiting] == names[1:]
+
+
+async def test_who_waits_is_promised_nothing_while_the_cluster_is_not_known() -> None:
+    hub = Hub([1], Random(1))
+    hub.cluster.index.put_pod(a_pod("other", node="n0", gpus=1))
+    await hub.arrive("single")
+    [first] = hub.waiting
+    hub.cluster.freshness_now = Freshness("stale", age=60.0)
+    assert not await hub.try_to_start(first)
+    assert first.offer is not None
+    assert not first.offer.freshness.is_live
+    # Nor is anybody else, who would go before.
+    newcomer = Server(
+        "newcomer",
+        "single",
+        hub.now + 1,
+        PlaceInLine(cast(SharedCluster, hub.cluster), "jhub", "newcomer"),
+    )
+    assert not await hub.try_to_start(newcomer)
+
+
+async def test_a_new_node_is_first_for_who_waits_for_one() -> None:
+    allocatable = {"nvidia.com/gpu": 1, "cpu": 8, "memory": "32Gi"}
+    big = {"title": "Big", "labels": {"pool": "big"}, "allocatable": allocatable, "most_nodes": 2}
+    both = a_profile("gpu", when_full=["wait", "start-a-node"])
+    catalog = a_catalog(both, node_pools={"big": big})
+    things = a_node("n1", gpus=1, labels={"pool": "big"}), a_pod(gpus=1)
+    now = a_situation(catalog, *things)
+    _, alone = offers_in(now)
+    assert alone.plan is not None
+    request = alone.plan.request
+    for starts_nodes, standing in ((False, Standing.CAN_START_NODE), (True, Standing.UNKNOWN)):
+        first = Waiter(("jhub", "first"), 0.0, request, "n1", starts_nodes=starts_nodes)
+        behind = replace(now, view=replace(now.view, ahead=(first,)))
+        _, offer = offers_in(behind)
+        assert offer.standing is standing
+        assert offer.avoids == (frozenset() if standing is Standing.CAN_START_NODE else {"n1"})

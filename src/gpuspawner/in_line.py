@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gpuspawner.capacity.model import PodRequest
 from gpuspawner.capacity.shared import SharedCluster
-from gpuspawner.line import Waiter, choosing, competitors, kept_by, may_be_kept, proven_by
+from gpuspawner.catalog import START_A_NODE
+from gpuspawner.line import Key, Waiter, choosing, competitors, kept_by, may_be_kept, proven_by
 from gpuspawner.offers import Offer
 
-_NODES_AT_ONCE = 250
-"""How many nodes are looked at before the event loop gets its turn: some milliseconds."""
+_SLICE = 0.01
+"""Seconds of choosing after which the event loop gets its turn."""
 _BREATH = 0.2
 """Seconds for which news are gathered: all who wait look again at each."""
 _CHOOSE_AGAIN = 15.0
@@ -47,7 +47,8 @@ class PlaceInLine:
     def __init__(self, cluster: SharedCluster, namespace: str, pod_name: str) -> None:
         self._cluster = cluster
         self._key = (namespace, pod_name)
-        self._version: int | None = None
+        # Where room is kept for those who go before, when it was chosen last.
+        self._seen: dict[Key, str] | None = None
         self._chose_at = 0.0
 
     @property
@@ -59,13 +60,21 @@ class PlaceInLine:
         """Take it again that was had before a restart, at a time in seconds since the epoch."""
         self._cluster.line.announce(self._key, since)
 
-    def take(self, since: float, request: PodRequest, most: int) -> None:
+    def take(self, since: float, offer: Offer, most: int) -> None:
         """Take it.
 
+        Args:
+            since: when its server was asked for, in seconds since the epoch.
+            offer: what is waited for.
+            most: how many may wait at a time.
+
         Raises:
-            LineFullError: `most` wait already.
+            LineFullError: as many wait already.
         """
-        self._cluster.line.join(self._key, since, request, most)
+        request = None if offer.plan is None else offer.plan.request
+        starts_nodes = START_A_NODE in offer.profile.when_full
+        waiter = Waiter(self._key, since, request, starts_nodes=starts_nodes)
+        self._cluster.line.join(waiter, most)
 
     def leave(self) -> None:
         """Give it up, so that the others move up."""
@@ -80,13 +89,17 @@ class PlaceInLine:
             offer: what is waited for, as it was judged last.
         """
         line = self._cluster.line
-        line.change(self._key, is_held_up=offer.denial is not None)
+        line.change(self._key, is_held_up=_is_held_up(offer))
         own = self._own
         if own is None or own.request is None:
             return Place(1, is_live=self.is_live)
-        if self._must_choose(own, own.request):
-            self._version, self._chose_at = line.version, time.monotonic()
-            await self._choose(own.request, own.node)
+        if offer.plan is not None and offer.plan.request != own.request:
+            # The profile was changed meanwhile.
+            line.change(self._key, request=offer.plan.request)
+            own, self._seen = replace(own, request=offer.plan.request), None
+        among = self._to_choose_from(own)
+        if among is None or among:
+            await self._choose(own, among)
         return self._told(offer)
 
     async def news(self, within: float) -> None:
@@ -99,24 +112,31 @@ class PlaceInLine:
         waiters = self._cluster.line.all()
         return next((waiter for waiter in waiters if waiter.key == self._key), None)
 
-    def _must_choose(self, own: Waiter, request: PodRequest) -> bool:
-        """Whether the others have changed, or the node can no longer come to take the pod."""
-        line = self._cluster.line
-        if self._version != line.version:
-            return True
+    def _to_choose_from(self, own: Waiter) -> set[str] | None:
+        """The nodes one of which may be better than the one of now; None stands for all of them."""
+        line, snapshot = self._cluster.line, self._cluster.snapshot()
+        ahead = line.ahead_of(self._key)
+        before = self._seen
+        seen = self._seen = {one.key: "" if one.pod is None else one.node for one in ahead}
+        if before is None:
+            return None
         if not own.node:
-            return time.monotonic() - self._chose_at >= _CHOOSE_AGAIN
-        state = self._cluster.snapshot().nodes.get(own.node)
-        others = kept_by(line.ahead_of(self._key)).get(own.node, ())
-        return state is None or not may_be_kept(request, state, others)
+            return None if time.monotonic() - self._chose_at >= _CHOOSE_AGAIN else set()
+        state, others = snapshot.nodes.get(own.node), kept_by(ahead).get(own.node, ())
+        if state is None or own.request is None or not may_be_kept(own.request, state, others):
+            return None
+        # Nodes become better for those behind only by who goes before them and lets one go.
+        let_go = {node for key, node in before.items() if node and seen.get(key) != node}
+        return {own.node, *let_go} if let_go else set()
 
-    async def _choose(self, request: PodRequest, now: str) -> None:
-        line = self._cluster.line
+    async def _choose(self, own: Waiter, among: set[str] | None) -> None:
+        line, self._chose_at = self._cluster.line, time.monotonic()
         ahead, snapshot = line.ahead_of(self._key), self._cluster.snapshot()
-        chosen = None
-        for chosen in choosing(request, ahead, snapshot, _NODES_AT_ONCE, now):
-            if chosen is None:
+        chosen, began = None, time.perf_counter()
+        for chosen in choosing(own, ahead, snapshot, time.time(), among):
+            if chosen is None and time.perf_counter() - began > _SLICE:
                 await asyncio.sleep(0)
+                began = time.perf_counter()
         line.change(self._key, node=chosen or "")
 
     def _told(self, offer: Offer) -> Place:
@@ -127,7 +147,12 @@ class PlaceInLine:
         number = 1 + len(competitors(own.request, own.node, ahead, snapshot))
         by = None
         if offer.verdict is not None and offer.denial is None:
-            by = proven_by(own, ahead, snapshot, offer.verdict)
+            by = proven_by(own, ahead, snapshot, offer.verdict, time.time())
         # What has passed proves nothing: a node that does not answer ends no pod.
         by = None if by is None or by <= time.time() else by
         return Place(number, by, self.is_live)
+
+
+def _is_held_up(offer: Offer) -> bool:
+    """Whether something else than room is in the way, such as a quota."""
+    return offer.denial is not None or (offer.verdict is not None and bool(offer.verdict.refusal))

@@ -105,6 +105,9 @@ class Judge:
             await self._cluster.news(until - loop.time())
         if offer.plan is None or not offer.can_start or offer.contenders:
             return offer, None
+        if (self._namespace, pod_name) in self._cluster.line and not offer.freshness.is_live:
+            # What waits already can wait until the cluster is known again.
+            return offer, None
         planned = avoiding(offer.plan, offer.avoids)
         offer = replace(offer, plan=planned)
         request = replace(planned.request, namespace=self._namespace, name=pod_name)

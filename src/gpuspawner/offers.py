@@ -5,7 +5,7 @@ The form, the start and the API all ask here, so that none can offer what anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -199,9 +199,12 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     if draft.denial is not None:
         standing = Standing.BUSY if draft.denial.quota else Standing.NEVER
         return replace(draft, standing=standing)
-    if draft.plan is None or not view.freshness.is_live:
+    if draft.plan is None:
         return draft
     request = draft.plan.request
+    if not view.freshness.is_live:
+        # Who waits goes first also where nothing is known.
+        return replace(draft, contenders=len(competitors(request, "", view.ahead, view.snapshot)))
     found = view.verdict_on(request, view.snapshot)
     left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
     verdict, confined = left.verdict, keeping_off(request, left.avoids)
@@ -224,7 +227,11 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         verdict = msgspec.structs.replace(
             verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
         )
-    contenders = left.rivals or _contenders(standing, confined, verdict, view, templates)
+    if standing is Standing.CAN_START_NODE:
+        rivals = left.rivals + _wanting_a_node(view, templates)
+    else:
+        rivals = left.rivals
+    contenders = rivals or _contenders(standing, confined, verdict, view, templates)
     if contenders:
         standing = Standing.UNKNOWN
     offer = replace(
@@ -236,7 +243,8 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         contenders=contenders,
         ahead=len(competitors(request, "", view.ahead, view.snapshot)),
         is_kept=bool(found.fits) and verdict.fits is False,
-        avoids=left.avoids,
+        # Karpenter passes over pods that keep off a node by its name.
+        avoids=frozenset() if standing is Standing.CAN_START_NODE else left.avoids,
     )
     return replace(offer, node_takes=situation.measured.node_of(offer.pool_to_grow))
 
@@ -261,6 +269,17 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
         (verdict.never and not grown, Standing.NEVER),
     )
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _wanting_a_node(view: View, templates: Sequence[NodeTemplate]) -> int:
+    """How many who go before would be started for the sake of a new node as well."""
+    return sum(
+        waiter.starts_nodes
+        and not waiter.is_held_up
+        and waiter.request is not None
+        and any(not grown.hindrance for grown in growths(waiter.request, view.snapshot, templates))
+        for waiter in view.ahead
+    )
 
 
 def _contenders(

@@ -96,7 +96,7 @@ class RefusingKubeSpawner(WaitingKubeSpawner):
         if refusal.code == NOT_ALLOWED and self.user_options == options:
             options = {}
         self.user_options = self.orm_spawner.user_options = options
-        self.db.commit()
+        self.user.db.commit()
 
     async def _start_or_refuse(self) -> Any:
         # A little before the hub's own timeout, while there still is a pod to ask for the reason.

@@ -192,14 +192,15 @@ class GPUSpawner(RefusingKubeSpawner):
         return {IMAGE_OPTION: images[0], **options} if images[0] else options
 
     async def _offer_asked_for(self) -> Offer:
+        self._announce_by_name()
         try:
-            offer = await self._claimed(_PATIENCE)
-            if self._claim is None and offer.can_wait:
+            offer = self._offer = await self._claimed(_PATIENCE)
+            waits_on = self._waits_since is not None and not offer.freshness.is_live
+            if self._claim is None and (offer.can_wait or waits_on):
                 with self._unlimited():
-                    offer = await self.wait_in_line(offer, self._claimed)
+                    offer = self._offer = await self.wait_in_line(offer, self._claimed)
         finally:
             self.place_in_line().leave()
-        self._offer = offer
         if self._claim is None:
             raise refusal_of_offer(offer)
         self.may_start_node = offer.standing is Standing.CAN_START_NODE

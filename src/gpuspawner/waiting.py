@@ -26,7 +26,7 @@ from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.resuming.kubespawner import LOOK_AGAIN, STATE_KEY
 from gpuspawner.starting.failing_fast import FailingFastKubeSpawner
 from gpuspawner.starting.stages import Stage
-from gpuspawner.starting.telling import TellingKubeSpawner
+from gpuspawner.starting.telling import TellingKubeSpawner, cancelled
 
 _SINCE = "waiting_since"
 _NOT_RUNNING = 1
@@ -51,6 +51,8 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
 
     _told: Callable[[], str] | None = None
     _waits_since: float | None = None
+    _announced: PlaceInLine | None = None
+    _asked_at = 0.0
 
     @property
     def longest_wait(self) -> float:
@@ -84,6 +86,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
 
         JupyterHub reads ``start_timeout`` as soon as this has returned.
         """
+        self._asked_at = time.time()
         own = self.start_timeout
         # Before the start itself, for which the time-out is as it was configured.
         asyncio.get_running_loop().call_soon(self.set_trait, "start_timeout", own)
@@ -97,9 +100,9 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
             status: int | None = await super().poll()
             return status
         self.log.info("%s waits in line again", self._log_name)
-        self._waits_since = since
-        self.place_in_line().announce(since)
-        self._begin_again(self._start_again())
+        self._waits_since, self._announced = since, self.place_in_line()
+        self._announced.announce(since)
+        self._begin_again(self._start_again(self._announced))
         return _NOT_RUNNING
 
     async def wait_in_line(self, offer: Offer, again: Callable[[], Awaitable[Offer]]) -> Offer:
@@ -116,7 +119,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
             SpawnRefusedError: too many wait already, or it took too long.
         """
         place, began = self.place_in_line(), time.time()
-        since = began if self._waits_since is None else self._waits_since
+        since = self._asked_at if self._waits_since is None else self._waits_since
         until = since + offer.profile.longest_wait
         self._take(place, offer, since)
         try:
@@ -138,10 +141,8 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         self._told, self.seconds_waited = None, 0.0
 
     def _take(self, place: PlaceInLine, offer: Offer, since: float) -> None:
-        if offer.plan is None:
-            raise ValueError(f"{offer.profile.slug} has no pod to wait for")
         try:
-            place.take(since, offer.plan.request, self.most_waiting)
+            place.take(since, offer, self.most_waiting)
         except LineFullError as error:
             raise _too_many(offer) from error
         self.log.info("%s waits in line for %s", self._log_name, offer.profile.slug)
@@ -160,15 +161,26 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         since = self._saved.get(_SINCE)
         return float(since) if isinstance(since, int | float) else None
 
-    async def _start_again(self) -> None:
+    def _announce_by_name(self) -> None:
+        """What was announced is that of this server's pod, which may have another name by now."""
+        announced, self._announced = self._announced, None
+        if announced is not None and self._waits_since is not None:
+            announced.leave()
+            self.place_in_line().announce(self._waits_since)
+
+    async def _start_again(self, announced: PlaceInLine) -> None:
         """The start from its beginning, with all that comes of it, once JupyterHub has looked."""
         try:
             while self._check_pending:  # noqa: ASYNC110 - JupyterHub tells nobody when it has
                 await asyncio.sleep(LOOK_AGAIN)
             self._revoke_token()
+            if self._is_cancelled:
+                await self._give_up()
+                raise cancelled()
             await self.user.spawn(self.name)
         finally:
-            self._waits_since = None
+            self._waits_since = self._announced = None
+            announced.leave()
             self.place_in_line().leave()
         await self._make_reachable()
 
@@ -177,8 +189,8 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         note = f"Server at {self.orm_spawner.server.base_url}"
         for token in list(self.user.orm_user.api_tokens):
             if token.note == note:
-                self.db.delete(token)
-        self.db.commit()
+                self.user.db.delete(token)
+        self.user.db.commit()
 
 
 def _too_many(offer: Offer) -> SpawnRefusedError:

@@ -17,9 +17,10 @@ from gpuspawner.capacity.model import (
     PodAffinityTerm,
     PodRequest,
     Requirement,
+    SpreadConstraint,
     Toleration,
 )
-from gpuspawner.fit import judge
+from gpuspawner.fit import Verdict, judge
 from gpuspawner.line import (
     Left,
     Line,
@@ -48,23 +49,25 @@ def two_nodes(first: list[Pod], second: list[Pod], gpus: int = 2) -> Snapshot:
     return a_snapshot(a_node("n1", gpus=gpus), a_node("n2", gpus=gpus), *first, *second)
 
 
-def a_waiter(name: str, request: PodRequest | None, node: str = "", **fields: Any) -> Waiter:
-    return Waiter(("jhub", name), 0.0, request, node, **fields)
+def a_waiter(
+    name: str, request: PodRequest | None, node: str = "", since: float = 0.0, **fields: Any
+) -> Waiter:
+    return Waiter(("jhub", name), since, request, node, **fields)
 
 
 def left(request: PodRequest, snapshot: Snapshot, *ahead: Waiter) -> Left:
     return left_by(ahead, request, judge(request, snapshot), snapshot, judge)
 
 
-def chosen(request: PodRequest, snapshot: Snapshot, *ahead: Waiter, nodes: int = 100) -> str | None:
-    [*_, name] = choosing(request, ahead, snapshot, nodes)
+def chosen(request: PodRequest, snapshot: Snapshot, *ahead: Waiter, now: str = "") -> str | None:
+    [*_, name] = choosing(a_waiter("me", request, now), ahead, snapshot, 0.0)
     return name
 
 
 def test_who_came_first_goes_first() -> None:
     line = Line()
     for name, since in (("third", 3.0), ("first", 1.0), ("second", 2.0)):
-        line.join(("jhub", name), since, SINGLE, most=3)
+        line.join(a_waiter(name, SINGLE, since=since), most=3)
     assert [waiter.key[1] for waiter in line.all()] == ["first", "second", "third"]
     assert [waiter.key[1] for waiter in line.ahead_of(("jhub", "third"))] == ["first", "second"]
     assert len(line.ahead_of(("jhub", "a newcomer"))) == 3
@@ -73,24 +76,22 @@ def test_who_came_first_goes_first() -> None:
 def test_a_full_line_takes_nobody_but_those_of_before_a_restart() -> None:
     line = Line()
     line.announce(("jhub", "old"), 5.0)
-    line.join(("jhub", "new"), 6.0, SINGLE, most=2)
+    line.join(a_waiter("new", SINGLE, since=6.0), most=2)
     with pytest.raises(LineFullError):
-        line.join(("jhub", "another"), 1.0, SINGLE, most=2)
-    line.join(("jhub", "old"), 7.0, DUAL, most=0)
+        line.join(a_waiter("another", SINGLE, since=1.0), most=2)
+    line.join(a_waiter("old", DUAL, since=7.0), most=0)
     [old, _] = line.all()
     assert (old.key[1], old.since, old.request) == ("old", 5.0, DUAL)
 
 
 def test_who_leaves_makes_room_in_the_line() -> None:
     line = Line()
-    line.join(("jhub", "one"), 1.0, SINGLE, most=1)
-    version = line.version
+    line.join(a_waiter("one", SINGLE, since=1.0), most=1)
     line.leave(("jhub", "nobody"))
-    assert line.version == version
+    assert line
     line.leave(("jhub", "one"))
-    assert line.version > version
     assert not line
-    line.join(("jhub", "two"), 2.0, SINGLE, most=1)
+    line.join(a_waiter("two", SINGLE, since=2.0), most=1)
 
 
 def test_what_is_free_on_a_node_is_kept_for_who_waits_for_more() -> None:
@@ -209,10 +210,10 @@ def test_what_is_kept_for_others_is_missing_as_well() -> None:
 
 def test_it_stays_where_it_is_kept_unless_another_node_is_better() -> None:
     snapshot = two_nodes(busy("n1", 1), busy("n2", 1))
-    assert list(choosing(DUAL, (), snapshot, 9)) == ["n1"]
-    assert list(choosing(DUAL, (), snapshot, 9, "n2")) == ["n2"]
+    assert chosen(DUAL, snapshot) == "n1"
+    assert chosen(DUAL, snapshot, now="n2") == "n2"
     better = two_nodes([], busy("n2", 1))
-    assert list(choosing(DUAL, (), better, 9, "n2")) == ["n1"]
+    assert chosen(DUAL, better, now="n2") == "n1"
 
 
 def test_it_is_kept_nowhere_if_those_before_have_it_all() -> None:
@@ -222,8 +223,66 @@ def test_it_is_kept_nowhere_if_those_before_have_it_all() -> None:
 
 
 def test_choosing_gives_the_event_loop_its_turns() -> None:
-    snapshot = a_snapshot(*(a_node(f"n{n}", gpus=2) for n in range(10)))
-    assert list(choosing(DUAL, (), snapshot, 3)) == [None, None, None, "n0"]
+    snapshot = a_snapshot(*(a_node(f"n{n:02}", gpus=2) for n in range(40)))
+    assert list(choosing(a_waiter("me", DUAL), (), snapshot, 0.0)) == [None, None, "n00"]
+
+
+def test_it_is_chosen_among_some_nodes_only_where_that_is_asked_for() -> None:
+    snapshot = two_nodes(busy("n1", 1), busy("n2", 1, 1))
+    [name] = choosing(a_waiter("me", DUAL), (), snapshot, 0.0, {"n2", "n3"})
+    assert name == "n2"
+
+
+def test_it_is_not_kept_where_other_pods_or_volumes_never_let_it_run() -> None:
+    zone = "topology.kubernetes.io/zone"
+    snapshot = a_snapshot(
+        a_node("n1", gpus=2), a_node("n2", gpus=2, labels={zone: "b"}), *busy("n2", 2)
+    )
+    spread = SpreadConstraint(zone, 1, NOTEBOOKS)
+    assert chosen(DUAL, snapshot) == "n1"
+    assert chosen(a_request(gpus=2, spread=(spread,)), snapshot) == "n2", "n1 has no zone"
+
+
+def test_it_is_not_kept_where_a_pod_should_have_ended_and_has_not() -> None:
+    snapshot = two_nodes(busy("n1", 2, ends_by=10.0), busy("n2", 2, ends_by=9000.0))
+    [*_, name] = choosing(a_waiter("me", DUAL), (), snapshot, 20.0)
+    assert name == "n2"
+
+
+def test_a_pod_that_should_have_ended_proves_nothing() -> None:
+    pods = [a_pod("stuck", gpus=1, ends_by=10.0), a_pod("b", gpus=1, ends_by=90.0)]
+    snapshot = a_snapshot(a_node("n1", gpus=2), *pods)
+    assert bound(snapshot, a_waiter("me", DUAL, "n1"), now=20.0) is None
+    assert bound(snapshot, a_waiter("me", SINGLE, "n1"), now=20.0) == 90.0 + LEEWAY
+
+
+def test_who_has_room_beside_another_is_no_rival() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1, cpu=8))
+    first = a_waiter("first", a_request(gpus=1, cpu=4))
+    second = a_waiter("second", a_request(cpu=2))
+    assert left(a_request(cpu=4), snapshot, first).rivals == 0
+    assert left(a_request(cpu=5), snapshot, first).rivals == 1
+    assert left(a_request(cpu=2), snapshot, first, second).rivals == 0
+    assert left(a_request(cpu=3), snapshot, first, second).rivals == 2
+
+
+def test_only_the_first_tries_what_is_not_known() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1), *busy("n1", 1))
+    unknown = msgspec.structs.replace(judge(SINGLE, snapshot), fits=None)
+    ahead = (a_waiter("first", SINGLE, "n1"),)
+    assert left_by(ahead, SINGLE, unknown, snapshot, judge).rivals == 1
+    assert left_by((), SINGLE, unknown, snapshot, judge).rivals == 0
+
+
+def test_who_is_over_a_quota_has_no_turn() -> None:
+    snapshot = a_snapshot(a_node("n1", gpus=1))
+
+    def over_quota(request: PodRequest, snapshot: Snapshot) -> Verdict:
+        return msgspec.structs.replace(judge(request, snapshot), fits=False, refusal="a quota")
+
+    verdict = judge(SINGLE, snapshot)
+    ahead = (a_waiter("over quota", SINGLE),)
+    assert left_by(ahead, SINGLE, verdict, snapshot, over_quota).rivals == 0
 
 
 def test_competitors_are_those_who_may_take_what_is_awaited() -> None:
@@ -262,9 +321,9 @@ def test_nothing_keeps_off_a_node_where_it_could_not_run_anyway() -> None:
     assert left(SINGLE, snapshot, cores).avoids == frozenset()
 
 
-def bound(snapshot: Snapshot, waiter: Waiter, *ahead: Waiter) -> float | None:
+def bound(snapshot: Snapshot, waiter: Waiter, *ahead: Waiter, now: float = 0.0) -> float | None:
     assert waiter.request is not None
-    return proven_by(waiter, ahead, snapshot, judge(waiter.request, snapshot))
+    return proven_by(waiter, ahead, snapshot, judge(waiter.request, snapshot), now)
 
 
 @pytest.mark.parametrize(
@@ -376,4 +435,4 @@ def test_nothing_is_proven_by_ends_where_more_than_room_decides() -> None:
     me = a_waiter("me", a_request(gpus=1, pod_anti_affinity=(apart,)), "n1")
     assert bound(snapshot, me) is None
     verdict = msgspec.structs.replace(judge(SINGLE, snapshot), refusal="a quota")
-    assert proven_by(a_waiter("me", SINGLE, "n1"), (), snapshot, verdict) is None
+    assert proven_by(a_waiter("me", SINGLE, "n1"), (), snapshot, verdict, 0.0) is None

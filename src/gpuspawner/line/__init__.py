@@ -8,7 +8,8 @@ for them (`keeping`): others go elsewhere, or wait behind. Who fits anywhere els
 from __future__ import annotations
 
 from gpuspawner.line.bounds import free_by, proven_by
-from gpuspawner.line.keeping import Left, choosing, competitors, kept_by, left_by, may_be_kept
+from gpuspawner.line.choosing import choosing
+from gpuspawner.line.keeping import Left, competitors, kept_by, left_by, may_be_kept
 from gpuspawner.line.waiters import Key, Line, LineFullError, Waiter
 
 __all__ = [

@@ -22,21 +22,24 @@ LEEWAY = 60.0
 """Seconds that the end of a pod may take to be known, over its deadline and grace."""
 
 
-def free_by(request: PodRequest, state: NodeState, others: Sequence[Pod]) -> float | None:
+def free_by(
+    request: PodRequest, state: NodeState, others: Sequence[Pod], now: float
+) -> float | None:
     """When a node takes a pod at the latest, in seconds since the epoch.
 
     Args:
         request: the pod.
         state: the node.
         others: pods that are to be there as well, and stay.
+        now: the time, in seconds since the epoch. A pod that should have ended by now may stay.
 
     Returns:
         None if no number of ends that are known makes room.
     """
     ending = sorted(
-        (pod for pod in state.pods if pod.ends_by is not None), key=lambda pod: pod.ends_by or 0.0
+        (pod for pod in state.pods if (pod.ends_by or 0.0) > now), key=lambda pod: pod.ends_by or 0
     )
-    staying = [pod for pod in state.pods if pod.ends_by is None]
+    staying = [pod for pod in state.pods if (pod.ends_by or 0.0) <= now]
 
     def takes_it_without(ended: int) -> bool:
         pods = [*staying, *ending[ended:], *others]
@@ -48,11 +51,11 @@ def free_by(request: PodRequest, state: NodeState, others: Sequence[Pod]) -> flo
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if takes_it_without(middle) else (middle + 1, high)
-    return 0.0 if low == 0 else ending[low - 1].ends_by
+    return now if low == 0 else ending[low - 1].ends_by
 
 
 def proven_by(
-    waiter: Waiter, ahead: Sequence[Waiter], snapshot: Snapshot, verdict: Verdict
+    waiter: Waiter, ahead: Sequence[Waiter], snapshot: Snapshot, verdict: Verdict, now: float
 ) -> float | None:
     """When who waits has room at the latest, in seconds since the epoch; None if nothing proves it.
 
@@ -61,6 +64,7 @@ def proven_by(
         ahead: those who go before.
         snapshot: the cluster.
         verdict: on the pod of `waiter` in it.
+        now: the time, in seconds since the epoch.
     """
     request, state = waiter.request, snapshot.nodes.get(waiter.node)
     if request is None or state is None or verdict.refusal or Survey(request, snapshot):
@@ -84,7 +88,7 @@ def proven_by(
         for one in snapshot.assumed
         if (waiter.node in one.nodes or not one.nodes) and one.pod.node != waiter.node
     ]
-    moment = free_by(request, state, others)
+    moment = free_by(request, state, others, now)
     return None if moment is None else moment + LEEWAY
 
 

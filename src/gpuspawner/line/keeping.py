@@ -1,27 +1,28 @@
 """The room that is kept for those who wait, and what it leaves to others.
 
-It is kept on one node each, which the pods that are started meanwhile keep off unless they fit
-beside it. It is a node that would take the pod if all that runs there ended, beside those who go
-before: the one where that is known to come soonest, else the one where the pod lacks least.
+It is kept on one node each (`choosing`), which the pods that are started meanwhile keep off unless
+they fit beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 import msgspec
 
+from gpuspawner.capacity.assumed import as_assumed
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Pod, PodRequest
 from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit import Verdict
 from gpuspawner.fit.examining import examine, examine_node
-from gpuspawner.line.bounds import free_by
 from gpuspawner.line.waiters import Waiter
 
 VerdictOn = Callable[[PodRequest, Snapshot], Verdict]
+_LOOKS = 200
+"""At how many pairs of one who waits and a node is looked, at most: some milliseconds."""
+
 Kept = Mapping[str, Sequence[Pod]]
 """Pods by the node where room is kept for them."""
 
@@ -59,16 +60,21 @@ def left_by(
     """
     if not ahead:
         return Left(verdict)
+    if verdict.fits is None:
+        # Only the first tries what is not known.
+        return Left(verdict, rivals=len(competitors(request, "", ahead, snapshot)))
     kept: dict[str, list[Pod]] = {}
-    turns: list[Mapping[str, int]] = []
+    turns: list[tuple[PodRequest, Mapping[str, int]]] = []
     for waiter in ahead:
         if waiter.request is not None and not waiter.is_held_up:
             its = verdict_on(waiter.request, snapshot)
-            turns.append(_beside(waiter.request, its.nodes, kept, snapshot))
+            if its.fits:
+                nodes = _beside(waiter.request, its.nodes, kept, snapshot)
+                turns.append((waiter.request, nodes))
         if waiter.pod is not None:
             kept.setdefault(waiter.node, []).append(waiter.pod)
     nodes = _beside(request, verdict.nodes, kept, snapshot)
-    rivals = sum(not nodes.keys().isdisjoint(turn) for turn in turns)
+    rivals = _rivals(request, nodes, turns, kept, snapshot)
     if nodes:
         rivals += sum(waiter.request is None for waiter in ahead)
     avoids = frozenset(
@@ -119,29 +125,6 @@ def competitors(
     ]
 
 
-def choosing(
-    request: PodRequest, ahead: Sequence[Waiter], snapshot: Snapshot, nodes: int, now: str = ""
-) -> Iterator[str | None]:
-    """Choose where room is kept for a pod: yields None after each `nodes` nodes, at last the name.
-
-    The name is empty if no node would ever take it beside those who go before. It is that of the
-    node where room is kept `now`, if no other one is better.
-    """
-    kept = kept_by(ahead)
-    best: tuple[float, int, bool, str] | None = None
-    for number, (name, state) in enumerate(snapshot.nodes.items(), 1):
-        if number % nodes == 0:
-            yield None
-        others = kept.get(name, ())
-        if not may_be_kept(request, state, others):
-            continue
-        moment = free_by(request, state, others)
-        lacking = _lacking(request, state, others)
-        place = (inf if moment is None else moment, lacking, name != now, name)
-        best = place if best is None else min(best, place)
-    yield best[-1] if best is not None else ""
-
-
 def kept_by(ahead: Iterable[Waiter]) -> dict[str, list[Pod]]:
     """The pods for which room is kept, by node."""
     kept: dict[str, list[Pod]] = {}
@@ -170,19 +153,32 @@ def _beside(
     return left
 
 
+def _rivals(
+    request: PodRequest,
+    nodes: Mapping[str, int],
+    turns: Sequence[tuple[PodRequest, Mapping[str, int]]],
+    kept: Kept,
+    snapshot: Snapshot,
+) -> int:
+    """How many of those whose turn it is may find no room any more if the pod goes first."""
+    sharing = [(other, turn.keys() & nodes.keys()) for other, turn in turns]
+    sharing = [(other, shared) for other, shared in sharing if shared]
+    if sum(len(shared) for _, shared in sharing) > _LOOKS:
+        return len(sharing)
+    # Each of them may go to any node that it could go to.
+    crowds: dict[str, list[Pod]] = {}
+    for other, shared in sharing:
+        for name in shared:
+            crowds.setdefault(name, []).append(as_assumed(other, name).pod)
+    fits_beside = all(
+        _slots(request, snapshot.nodes[name], [*kept.get(name, ()), *crowd])
+        for name, crowd in crowds.items()
+    )
+    return 0 if fits_beside else len(sharing)
+
+
 def _slots(request: PodRequest, state: NodeState, others: Sequence[Pod]) -> int:
     return examine(request, summed(state.node, [*state.pods, *others], state.nominated)).slots
-
-
-def _lacking(request: PodRequest, state: NodeState, others: Sequence[Pod]) -> int:
-    """How much of the resource is missing of which the pod asks for the fewest units."""
-    crowded = summed(state.node, [*state.pods, *others])
-    asked = {name: amount for name, amount in request.requests.items() if amount > 0}
-    if not asked:
-        return 0
-    scarce = min(asked, key=lambda name: (state.node.allocatable.get(name, 0) // asked[name], name))
-    left = state.node.allocatable.get(scarce, 0) - crowded.requested.get(scarce, 0)
-    return max(0, asked[scarce] - left)
 
 
 def _confined(verdict: Verdict, nodes: Mapping[str, int]) -> Verdict:

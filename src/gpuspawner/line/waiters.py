@@ -26,6 +26,7 @@ class Waiter:
         since: when it came, in seconds since the epoch; who came first goes first.
         request: its pod; None as long as that is not known again after a restart of the hub.
         node: where room is kept for it; empty if no node could take it whatever ends there.
+        starts_nodes: whether it starts as soon as a pool can grow by a node for it.
         is_held_up: whether it cannot start for another reason than room: nobody waits for it, and
             no room is kept.
     """
@@ -34,6 +35,7 @@ class Waiter:
     since: float
     request: PodRequest | None = None
     node: str = ""
+    starts_nodes: bool = False
     is_held_up: bool = False
 
     @property
@@ -45,14 +47,9 @@ class Waiter:
 
 
 class Line:
-    """All who wait in one cluster.
-
-    Attributes:
-        version: grows with each change of who waits.
-    """
+    """All who wait in one cluster."""
 
     def __init__(self) -> None:
-        self.version = 0
         self._waiters: dict[Key, Waiter] = {}
 
     def __bool__(self) -> bool:
@@ -65,27 +62,25 @@ class Line:
         """Wait again, as before a restart; what for is told by `join`."""
         self._put(Waiter(key, since))
 
-    def join(self, key: Key, since: float, request: PodRequest, most: int) -> None:
+    def join(self, waiter: Waiter, most: int) -> None:
         """Wait from now on; who was announced keeps their turn.
 
         Args:
-            key: of the pod that will be made.
-            since: when it came, in seconds since the epoch.
-            request: the pod.
+            waiter: who waits, and for what.
             most: how many may wait at a time.
 
         Raises:
             LineFullError: as many wait as may.
         """
-        known = self._waiters.get(key)
+        known = self._waiters.get(waiter.key)
         if known is None and len(self._waiters) >= most:
             raise LineFullError(f"{len(self._waiters)} wait already")
-        self._put(Waiter(key, since if known is None else min(since, known.since), request))
+        since = waiter.since if known is None else min(waiter.since, known.since)
+        self._put(replace(waiter, since=since))
 
     def leave(self, key: Key) -> None:
         """Wait no longer; does nothing if it does not wait."""
-        if self._waiters.pop(key, None) is not None:
-            self.version += 1
+        self._waiters.pop(key, None)
 
     def change(self, key: Key, **fields: Any) -> bool:
         """Tell more of one who waits; whether that was news. Does nothing if it does not wait."""
@@ -112,7 +107,6 @@ class Line:
         return tuple(found)
 
     def _put(self, waiter: Waiter) -> None:
-        self.version += 1
         self._waiters[waiter.key] = waiter
         order = sorted(self._waiters.values(), key=lambda waiter: (waiter.since, waiter.key))
         self._waiters = {waiter.key: waiter for waiter in order}

@@ -114,7 +114,7 @@ class TellingKubeSpawner(LastingKubeSpawner):
                 JupyterHub does not know to delete.
         """
         if self._is_cancelled:
-            raise _cancelled()
+            raise cancelled()
         self._starting = asyncio.ensure_future(self._start_and_measure())
         try:
             return await self._starting
@@ -124,7 +124,7 @@ class TellingKubeSpawner(LastingKubeSpawner):
                 raise
         # JupyterHub stops only what `poll` finds, and a pod that was just made is not yet seen.
         await self.stop()
-        raise _cancelled()
+        raise cancelled()
 
     async def _start_and_measure(self) -> Any:
         """KubeSpawner's start; what it told of nodes and images is kept, however it ends."""
@@ -187,5 +187,6 @@ class TellingKubeSpawner(LastingKubeSpawner):
         return events_of(reflector, uid) if uid and reflector else ()
 
 
-def _cancelled() -> SpawnRefusedError:
+def cancelled() -> SpawnRefusedError:
+    """The refusal of a start that its person has cancelled."""
     return SpawnRefusedError(409, "cancelled", _CANCELLED)
