@@ -16,7 +16,7 @@ from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, PodRequest, Taint
-from gpuspawner.catalog import START_A_NODE, WAIT, Accelerator, Catalog, Profile
+from gpuspawner.catalog import START_A_NODE, WAIT, Accelerator, Catalog, Profile, Volume
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.fit import (
     Growth,
@@ -99,6 +99,7 @@ class Offer:
     """A profile a person may have, and whether it can be started.
 
     Attributes:
+        volumes: what the profile mounts, by its name in the catalog.
         verdict: None if there was nothing to judge: the cluster is not known, or `fault` is set.
         plan: what to start; None if `fault` is set.
         fault: what is wrong with the profile itself, for the operator.
@@ -120,6 +121,7 @@ class Offer:
     decision: Decision
     standing: Standing
     freshness: Freshness
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
     verdict: Verdict | None = None
     plan: PodPlan | None = None
     fault: str = ""
@@ -183,6 +185,7 @@ def draft_of(selection: Selection, situation: Situation) -> Offer | None:
         decision=decision,
         standing=Standing.UNKNOWN,
         freshness=situation.view.freshness,
+        volumes={name: catalog.volumes[name] for name in profile.volumes},
     )
     try:
         planned = plan(profile, catalog, situation.base, selection.image, expand=situation.expand)

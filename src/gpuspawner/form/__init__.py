@@ -9,9 +9,9 @@ from functools import cache, lru_cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from gpuspawner import wording
 from gpuspawner.offers import Offer
-from gpuspawner.quantity import format_amount, parse_amount
+from gpuspawner.presenting import PresentedOffer, presented_offers
+from gpuspawner.quantity import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,16 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
         last: is chosen again if it can be started; else the default profile, else the first that
             can be started.
     """
-    chosen = _chosen(offers, last.profile)
-    cards = [_card(offer, last, is_chosen=offer.profile.slug == chosen) for offer in offers]
+    presented = presented_offers(offers)
+    chosen = _chosen(presented, last.profile)
+    cards = [_card(offer, last, is_chosen=offer.slug == chosen) for offer in presented]
+    slugs = {offer.slug for offer in presented}
     return _template("form.html").render(
         cards=map(_rendered, cards),
-        chosen=next((card.title for card in cards if card.is_chosen), ""),
-        last_is_gone=not last.holds or bool(last.profile and last.profile not in _slugs(offers)),
+        chosen=next((card.offer.title for card in cards if card.is_chosen), ""),
+        last_is_gone=not last.holds or bool(last.profile and last.profile not in slugs),
         known=any(offer.verdict is not None for offer in offers),
     )
-
-
-def _slugs(offers: Sequence[Offer]) -> set[str]:
-    return {offer.profile.slug for offer in offers}
 
 
 @cache
@@ -66,100 +64,48 @@ def _template(name: str) -> Template:
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
-    slug: str
-    title: str
-    is_selected: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Card:
     """All that is shown of an offer: equal cards look the same."""
 
-    slug: str
-    title: str
-    description: str
-    standing: str
-    availability: str
-    can_start: bool
+    offer: PresentedOffer
     is_chosen: bool
-    accelerator: str
-    memory: str
-    sharing: str
-    facts: tuple[str, ...]
-    grant: str
-    images: tuple[_Image, ...]
+    image: str
+
+    @property
+    def accelerator(self) -> str:
+        accelerator = self.offer.accelerator
+        if accelerator is None:
+            return ""
+        return f"{accelerator.count} \N{MULTIPLICATION SIGN} {accelerator.title}"
+
+    @property
+    def memory(self) -> str:
+        accelerator = self.offer.accelerator
+        if accelerator is None or accelerator.memory is None:
+            return ""
+        words = format_amount("memory", accelerator.memory)
+        return f"{words} each" if accelerator.count > 1 else words
 
 
 @lru_cache(maxsize=512)
 def _rendered(card: _Card) -> Markup:
-    return Markup(_template("card.html").render(card=card))  # noqa: S704 - the template escapes
+    html = _template("card.html").render(card=card, offer=card.offer)
+    return Markup(html)  # noqa: S704 - the template escapes
 
 
-def _chosen(offers: Sequence[Offer], last: str) -> str | None:
+def _chosen(offers: Sequence[PresentedOffer], last: str) -> str | None:
     startable = [offer for offer in offers if offer.can_start] or [
         offer for offer in offers if offer.can_wait
     ]
     wanted = [
-        *(offer for offer in startable if offer.profile.slug == last),
-        *(offer for offer in startable if offer.profile.default),
+        *(offer for offer in startable if offer.slug == last),
+        *(offer for offer in startable if offer.default),
         *startable,
     ]
-    return wanted[0].profile.slug if wanted else None
+    return wanted[0].slug if wanted else None
 
 
-def _card(offer: Offer, last: Preselection, *, is_chosen: bool) -> _Card:
-    profile = offer.profile
-    last_image = last.image if profile.slug == last.profile else ""
-    return _Card(
-        slug=profile.slug,
-        title=profile.title,
-        description=profile.description,
-        standing=offer.standing.value,
-        availability=wording.availability(offer),
-        can_start=offer.can_start or offer.can_wait,
-        is_chosen=is_chosen,
-        accelerator=_accelerator(offer),
-        memory=_device_memory(offer),
-        sharing=wording.sharing(offer),
-        facts=_facts(offer),
-        grant=offer.decision.grant,
-        images=tuple(
-            _Image(
-                image.slug,
-                image.title,
-                image.slug == last_image if last_image else image.default,
-            )
-            for image in profile.images
-        ),
-    )
-
-
-def _accelerator(offer: Offer) -> str:
-    if offer.accelerator is None:
-        return ""
-    return f"{offer.profile.count} \N{MULTIPLICATION SIGN} {offer.accelerator.title}"
-
-
-def _device_memory(offer: Offer) -> str:
-    if offer.accelerator is None or offer.accelerator.memory is None:
-        return ""
-    words = format_amount("memory", parse_amount("memory", offer.accelerator.memory))
-    return f"{words} each" if offer.profile.count > 1 else words
-
-
-def _facts(offer: Offer) -> tuple[str, ...]:
-    parts = []
-    for resource, amounts in (("cpu", offer.profile.cpu), ("memory", offer.profile.memory)):
-        text = amounts.limit or amounts.guarantee
-        if text is None:
-            continue
-        most = parse_amount(resource, text)
-        words = wording.named(resource, most)
-        least = parse_amount(resource, amounts.guarantee or text)
-        if least < most:
-            words += f", {format_amount(resource, least)} guaranteed"
-        parts.append(words)
-    if offer.profile.session_limit is not None:
-        parts.append(f"ends after {wording.lasting(offer.profile.session_limit)}")
-    return tuple(parts)
+def _card(offer: PresentedOffer, last: Preselection, *, is_chosen: bool) -> _Card:
+    default = next((image.slug for image in offer.images if image.default), "")
+    image = last.image if offer.slug == last.profile else ""
+    return _Card(offer, is_chosen, image or default)
