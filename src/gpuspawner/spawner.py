@@ -126,14 +126,21 @@ class GPUSpawner(RefusingKubeSpawner):
         """The spawn form, judged at this moment.
 
         Raises:
+            SpawnRefusedError: see `offers`.
+        """
+        return form.render(await self.offers(), self._last_choice(self.catalog))
+
+    async def offers(self) -> list[Offer]:
+        """What the person may have, at least one, judged at this moment.
+
+        Raises:
             SpawnRefusedError: 403 if no profile is allowed, 503 if there is no catalog.
         """
         catalog, person = self._catalog_or_refuse(), self.person
         if not any(decide(catalog.access, person, p.slug).allowed for p in catalog.profiles):
             raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
         situation = await self._situation(catalog)
-        offers = await self._judge.offers(self._drafts(situation), situation)
-        return form.render(offers, self._last_choice(catalog))
+        return await self._judge.offers(self._drafts(situation), situation)
 
     async def load_user_options(self) -> None:
         """Apply the profile that the options ask for, if the person may start it now.

@@ -10,7 +10,7 @@ from jupyterhub.app import JupyterHub
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
-from gpuspawner.hub import pending
+from gpuspawner.hub import offers, pending
 from gpuspawner.kubespawner_config import loaded_catalog
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
@@ -22,7 +22,7 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
 
     Call it in ``jupyterhub_config.py``, after ``spawner_class``, ``template_paths`` and
     ``extra_handlers`` of ``c.JupyterHub`` are assigned. Whoever assigns one of the last two later
-    gets JupyterHub's own page of a start under way; to append to them later is fine.
+    gets JupyterHub's own page of a start under way, and no API; to append to them later is fine.
 
     Args:
         c: the configuration object of ``jupyterhub_config.py``.
@@ -43,22 +43,23 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     if not _is_ours(c.JupyterHub.get("spawner_class")):
         c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
     c.GPUSpawner.catalog_file = str(path)
-    _add_page(c)
+    _add_pages(c)
 
 
-def _add_page(c: Any) -> None:
-    """The page of a start under way, behind the templates that the operator has."""
+def _add_pages(c: Any) -> None:
+    """The page of a start under way, behind the templates that the operator has, and the API."""
     paths = c.JupyterHub.template_paths
     if isinstance(paths, list | tuple):
         c.JupyterHub.template_paths = list(dict.fromkeys([*paths, str(pending.TEMPLATES)]))
     else:
         # Not a list as yet: before JupyterHub's own, and behind what the operator prepends.
         paths.insert(0, str(pending.TEMPLATES))
+    ours = [*pending.handlers(), *offers.handlers()]
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
-        c.JupyterHub.extra_handlers = [*given, *pending.handlers()]
+        c.JupyterHub.extra_handlers = [*given, *ours]
     else:
-        given.extend(pending.handlers())
+        given.extend(ours)
 
 
 def _configured(c: Any) -> str | None:

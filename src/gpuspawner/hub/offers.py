@@ -1,0 +1,129 @@
+"""What the spawn page shows, as JSON; described for programs in ``docs/openapi.yaml``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.user import User
+from tornado import web
+
+from gpuspawner.presenting import present
+from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
+from gpuspawner.spawner import GPUSpawner
+
+MISCONFIGURED = "misconfigured"
+_CODES = {
+    400: "bad-request",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+}
+_LONGEST_NAME = 255
+
+
+class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
+    """GET: what a person may start at this moment, and if not, why not.
+
+    Nothing is made and nothing is kept by asking: a server that nobody has yet is not found.
+
+    The argument ``user`` is a name, oneself without it; ``server`` that of a named server, the
+    default one without it. Whoever may start that server may ask, as on JupyterHub's own pages.
+    An error is JSON with ``status``, ``message`` and a stable ``code``.
+    """
+
+    def set_default_headers(self) -> None:
+        """JupyterHub's, and that no answer is kept: each is of one moment and one person."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    async def get(self) -> None:
+        """See the class."""
+        current: Any = self.current_user
+        user_name = self._name("user")
+        if user_name is None and current is not None:
+            if not isinstance(current, User):
+                raise web.HTTPError(400, "A service has no servers: say whose with ?user=NAME")
+            user_name = current.name
+        await self._get(user_name=user_name, server_name=self._name("server") or "")
+
+    @needs_scope("start:servers")  # type: ignore[untyped-decorator]
+    async def _get(self, user_name: str, server_name: str) -> None:
+        spawner = self._spawner(user_name, server_name)
+        try:
+            await self._prepare_as_for_the_page(spawner)
+            offers = await spawner.offers()
+        except SpawnRefusedError as refusal:
+            self._answer(refusal.status_code, refusal.code, refusal.jupyterhub_message)
+        else:
+            self.write(msgspec.to_builtins(present(offers)))
+
+    def _name(self, argument: str) -> str | None:
+        """A name from the query; None if it is left out."""
+        given: list[str] = self.get_query_arguments(argument, strip=False)
+        match given:
+            case []:
+                return None
+            # A slash would part a user's name from a server's where scopes are compared.
+            case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name and _is_text(name):
+                return name
+            case [_]:
+                raise web.HTTPError(404, f"There is no {argument} of that name")
+            case _:
+                raise web.HTTPError(400, f"Say once which {argument} is meant")
+
+    def _spawner(self, user_name: str, server_name: str) -> GPUSpawner:
+        user = self.find_user(user_name)
+        if user is None:
+            raise web.HTTPError(404, "There is no user of that name")
+        # Looked up like this: JupyterHub's mapping would make a server that nobody has.
+        if server_name and server_name not in user.orm_spawners:
+            raise web.HTTPError(404, "There is no server of that name")
+        spawner = user.get_spawner(server_name)
+        if not isinstance(spawner, GPUSpawner):
+            raise web.HTTPError(404, "This hub does not start its servers with GPUSpawner")
+        return spawner
+
+    async def _prepare_as_for_the_page(self, spawner: GPUSpawner) -> None:
+        """What JupyterHub does before it asks for a form; a server that is up is left alone.
+
+        Raises:
+            SpawnRefusedError: the operator's hook fails.
+        """
+        if spawner.active:
+            return
+        try:
+            await spawner.run_auth_state_hook(await spawner.user.get_auth_state())
+        except Exception as error:
+            self.log.exception("The auth state hook of %s fails", spawner._log_name)
+            words = f"What can be started cannot be told. {SEE_THE_LOG}"
+            raise SpawnRefusedError(503, MISCONFIGURED, words) from error
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """JupyterHub's, with a code."""
+        error = kwargs["exc_info"][1] if kwargs.get("exc_info") else None
+        message = ""
+        if isinstance(error, web.HTTPError):
+            message = (error.log_message or "") % error.args
+        else:
+            # It may be the database's; nothing was written here.
+            self.db.rollback()
+        self._answer(status_code, _CODES.get(status_code, "failed"), message or self._reason)
+
+    def _answer(self, status: int, code: str, message: str) -> None:
+        self.set_status(status)
+        self.set_header(CODE_HEADER, code)
+        self.write({"status": status, "code": code, "message": message})
+
+
+def _is_text(name: str) -> bool:
+    # A NUL, or half of a character, is an error to some databases.
+    return name.isprintable()
+
+
+def handlers() -> list[tuple[Any, ...]]:
+    """What JupyterHub mounts below ``/hub/``."""
+    return [(r"/api/gpuspawner/offers", OffersHandler)]
