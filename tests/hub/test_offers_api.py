@@ -14,6 +14,7 @@ import pytest_asyncio
 import yaml
 from jsonschema import Draft202012Validator
 
+from gpuspawner.hub.offers import STARTING
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .conftest import HERE, Answer, Hub, cards, configuration, running_hub
@@ -64,7 +65,7 @@ async def hub(cluster: SimCluster, tmp_path_factory: pytest.TempPathFactory) -> 
         {"name": "looks", "api_token": LOOKERS_TOKEN},
     ]
     c.JupyterHub.load_roles = [
-        {"name": "starter", "scopes": ["start:servers"], "services": ["starts"]},
+        {"name": "starter", "scopes": [STARTING], "services": ["starts"]},
         {"name": "looker", "scopes": ["read:servers"], "services": ["looks"]},
     ]
     async with running_hub(cluster, c) as hub:
@@ -151,7 +152,7 @@ async def test_each_sees_what_their_own_groups_allow(
 @pytest.mark.parametrize(
     ("scopes", "may"),
     [
-        pytest.param(("start:servers!user",), True, id="to start servers"),
+        pytest.param((f"{STARTING}!user",), True, id="to start servers"),
         pytest.param(("servers!user",), True, id="all that is done to servers"),
         pytest.param(("read:servers!user",), False, id="only to read servers"),
         pytest.param(("read:users:name!user",), False, id="nothing of servers"),
@@ -184,6 +185,13 @@ async def test_without_credentials_nothing_is_told(
         }
 
 
+async def test_a_cookie_alone_is_not_enough_as_everywhere_in_jupyterhubs_api(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    visitor = await hub.visitor(new_name("students"))
+    refused(await visitor.get(f"hub/api/{OFFERS}"), 403, "forbidden")
+
+
 async def test_nobody_learns_of_others_not_even_that_they_exist(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
@@ -214,7 +222,7 @@ async def test_a_service_says_whose(hub: Hub, new_name: Callable[[str], str]) ->
     await hub.visitor(name)
     starts, looks = Caller(hub, ADMINS_TOKEN), Caller(hub, LOOKERS_TOKEN)
     assert slugs(await starts.get(f"?user={name}")) == ["cpu"]
-    assert "?user=NAME" in refused(await starts.get(), 400, "bad-request")
+    assert "?user=NAME" in refused(await starts.get(), 404, "not-found")
     refused(await looks.get(f"?user={name}"), 403, "forbidden")
 
 
@@ -234,7 +242,7 @@ async def test_a_named_server_that_runs_has_offers_as_well(
     answer = await visitor.api("POST", f"users/{name}/servers/second", {"profile": "cpu"})
     assert answer.status in (201, 202), answer.text
     assert slugs(await program.get("?server=second")) == ["cpu", "gpu", "huge", "odd"]
-    of_it = await caller(hub, name, f"start:servers!server={name}/second")
+    of_it = await caller(hub, name, f"{STARTING}!server={name}/second")
     assert slugs(await of_it.get("?server=second")) == ["cpu", "gpu", "huge", "odd"]
     refused(await of_it.get(), 404, "not-found")
     await hub.stop_server(name, "second")
@@ -267,6 +275,7 @@ async def test_other_methods_are_refused_in_the_same_form(
     visitor = await hub.visitor(new_name("students"))
     answer = await visitor.api("DELETE", OFFERS)
     assert (answer.status, json.loads(answer.text)["code"]) == (405, "method-not-allowed")
+    assert answer.headers["Allow"] == "GET, OPTIONS"
 
 
 async def test_what_is_written_comes_as_it_is_and_is_no_page(

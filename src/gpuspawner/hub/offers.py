@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.scopes import needs_scope
+from jupyterhub.scopes import needs_scope, scope_definitions
 from jupyterhub.user import User
 from tornado import web
 
@@ -14,6 +15,8 @@ from gpuspawner.presenting import present
 from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
 
+STARTING = "start:servers" if "start:servers" in scope_definitions else "servers"
+"""The scope with which a server can be started; JupyterHub 5 has one for all that is done to it."""
 MISCONFIGURED = "misconfigured"
 _CODES = {
     400: "bad-request",
@@ -46,11 +49,11 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         user_name = self._name("user")
         if user_name is None and current is not None:
             if not isinstance(current, User):
-                raise web.HTTPError(400, "A service has no servers: say whose with ?user=NAME")
+                raise web.HTTPError(404, "A service has no servers: say whose with ?user=NAME")
             user_name = current.name
         await self._get(user_name=user_name, server_name=self._name("server") or "")
 
-    @needs_scope("start:servers")  # type: ignore[untyped-decorator]
+    @needs_scope(STARTING)  # type: ignore[untyped-decorator]
     async def _get(self, user_name: str, server_name: str) -> None:
         spawner = self._spawner(user_name, server_name)
         try:
@@ -111,6 +114,8 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         else:
             # It may be the database's; nothing was written here.
             self.db.rollback()
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", "GET, OPTIONS")
         self._answer(status_code, _CODES.get(status_code, "failed"), message or self._reason)
 
     def _answer(self, status: int, code: str, message: str) -> None:
