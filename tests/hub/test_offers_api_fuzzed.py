@@ -12,7 +12,7 @@ import yaml
 
 from .conftest import HERE, Hub
 from .test_offers_api import ADMINS_TOKEN, OFFERS, caller
-from .test_offers_api import hub as hub
+from .test_offers_api import hub as hub  # noqa: PLC0414 - a fixture of this module, too
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -71,7 +71,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             case []:
                 return None
             # A slash would part a user's name from a server's where scopes are compared.
-            case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name and _is_text(name):
+            case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name:
                 return name
             case [_]:
                 raise web.HTTPError(404, f"There is no {argument} of that name")
@@ -122,11 +122,6 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         self.set_status(status)
         self.set_header(CODE_HEADER, code)
         self.write({"status": status, "code": code, "message": message})
-
-
-def _is_text(name: str) -> bool:
-    # A NUL, or half of a character, is an error to some databases.
-    return name.isprintable()
 
 
 def handlers() -> list[tuple[Any, ...]]:
