@@ -571,21 +571,29 @@ def some_who_wait(number: int) -> tuple[Waiter, ...]:
             "gpu",
             0,
             0,
-            "busy: none of 2 free; you can wait in line, nobody is ahead",
+            "busy: none of 2 free; you can wait in line for up to 1 hour, nobody is ahead",
             id="nobody waits",
         ),
         pytest.param(
-            "gpu", 0, 1, "busy: none of 2 free; you can wait in line, 1 is ahead", id="one waits"
+            "gpu",
+            0,
+            1,
+            "busy: none of 2 free; you can wait in line for up to 1 hour, 1 is ahead",
+            id="one waits",
         ),
         pytest.param(
-            "gpu", 0, 2, "busy: none of 2 free; you can wait in line, 2 are ahead", id="two wait"
+            "gpu",
+            0,
+            2,
+            "busy: none of 2 free; you can wait in line for up to 1 hour, 2 are ahead",
+            id="two wait",
         ),
         pytest.param("now", 0, 2, "busy: none of 2 free", id="one may not wait for it"),
         pytest.param(
             "dual",
             1,
             1,
-            "busy: 1 is free, and it asks for 2; you can wait in line, 1 is ahead",
+            "busy: 1 is free, and it asks for 2; you can wait in line for up to 1 hour, 1 is ahead",
             id="too little is free",
         ),
     ],
@@ -602,7 +610,7 @@ def test_what_is_kept_is_not_said_to_be_in_use() -> None:
     assert availability(an_offer("now", *things, ahead=(dual,))) == kept
     assert (
         availability(an_offer("gpu", *things, ahead=(dual,)))
-        == f"{kept}; you can wait in line, 1 is ahead"
+        == f"{kept}; you can wait in line for up to 1 hour, 1 is ahead"
     )
 
 
@@ -613,18 +621,27 @@ def test_what_is_kept_is_not_said_to_be_in_use() -> None:
             1,
             None,
             True,
-            "You are first in line for Gpu. None of 2 free. Your server starts as soon as there is "
-            "room. How long that takes cannot be known.",
+            "You are first in line for Gpu. None of 2 free. Your server starts when it is your "
+            "turn. How long that takes cannot be known. The wait ends in 2 hours if there is no "
+            "room before.",
             id="first, and no time is proven",
         ),
         pytest.param(
             3,
             5_401.0,
             True,
-            "You are number 3 in line for Gpu. None of 2 free. Your server starts as soon as there "
-            "is room. That takes 1 hour 31 minutes at most, unless others take the room "
-            "meanwhile.",
+            "You are number 3 in line for Gpu. None of 2 free. Your server starts when it is your "
+            "turn. That takes 1 hour 31 minutes at most, unless others take the room.",
             id="third, and a time is proven",
+        ),
+        pytest.param(
+            1,
+            10_800.0,
+            True,
+            "You are first in line for Gpu. None of 2 free. Your server starts when it is your "
+            "turn. That takes 3 hours at most, unless others take the room. The wait ends in 2 "
+            "hours if there is no room before.",
+            id="first, and the wait may end before the time that is proven",
         ),
         pytest.param(
             2,
@@ -638,4 +655,4 @@ def test_what_is_kept_is_not_said_to_be_in_use() -> None:
 )
 def test_the_place_in_line(number: int, left: float | None, words: str, *, is_live: bool) -> None:
     offer = an_offer("gpu", *workers(1), a_pod("p1", node="n0", gpus=2))
-    assert in_line(offer, number, left, is_live=is_live) == words
+    assert in_line(offer, number, left, 7_200.0, is_live=is_live) == words

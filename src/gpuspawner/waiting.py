@@ -124,7 +124,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         self._take(place, offer, since)
         try:
             while offer.can_wait or not offer.freshness.is_live:
-                self._tell(await place.look(offer), offer)
+                self._tell(await place.look(offer), offer, until)
                 if time.time() >= until:
                     raise _waited_long(offer)
                 await place.news(min(PERIOD, max(0.0, until - time.time())))
@@ -149,10 +149,11 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         self.orm_spawner.state = {**self.get_state(), STATE_KEY: {_SINCE: since}}
         self.user.db.commit()
 
-    def _tell(self, place: Place, offer: Offer) -> None:
+    def _tell(self, place: Place, offer: Offer, until: float) -> None:
         def words() -> str:
-            left = None if place.by is None else place.by - time.time()
-            return wording.in_line(offer, place.number, left, is_live=place.is_live)
+            now = time.time()
+            left = None if place.by is None else place.by - now
+            return wording.in_line(offer, place.number, left, until - now, is_live=place.is_live)
 
         self._told = words
 

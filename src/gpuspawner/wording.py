@@ -33,10 +33,9 @@ def availability(offer: Offer) -> str:
     words = standing(offer)
     if not offer.can_wait:
         return words
-    if not offer.ahead:
-        return f"{words}; you can wait in line, nobody is ahead"
-    verb = "is" if offer.ahead == 1 else "are"
-    return f"{words}; you can wait in line, {offer.ahead} {verb} ahead"
+    ahead = f"{offer.ahead} {'is' if offer.ahead == 1 else 'are'}" if offer.ahead else "nobody is"
+    longest = spelled(offer.profile.longest_wait)
+    return f"{words}; you can wait in line for up to {longest}, {ahead} ahead"
 
 
 def standing(offer: Offer) -> str:
@@ -51,13 +50,16 @@ def standing(offer: Offer) -> str:
     return _SENTENCES[offer.standing](offer, verdict)
 
 
-def in_line(offer: Offer, number: int, left: float | None, *, is_live: bool) -> str:
+def in_line(
+    offer: Offer, number: int, left: float | None, remaining: float, *, is_live: bool
+) -> str:
     """Where somebody is in the line for a profile, and what is awaited; in sentences.
 
     Args:
         offer: as it was judged last.
         number: of the place; 1 is the first.
         left: seconds until there is room at the latest; None if that is not known.
+        remaining: seconds until the wait ends.
         is_live: whether the cluster is known at this moment.
     """
     place = "first" if number == 1 else f"number {number}"
@@ -65,10 +67,14 @@ def in_line(offer: Offer, number: int, left: float | None, *, is_live: bool) -> 
     if not is_live:
         return f"{words} The cluster does not answer at the moment; your place is kept."
     _, _, why = standing(offer).partition(": ")
-    words = f"{words} {why[0].upper()}{why[1:]}. Your server starts as soon as there is room."
+    words = f"{words} {why[0].upper()}{why[1:]}. Your server starts when it is your turn."
     if left is None:
-        return f"{words} How long that takes cannot be known."
-    return f"{words} That takes {spelled(left)} at most, unless others take the room meanwhile."
+        words = f"{words} How long that takes cannot be known."
+    else:
+        words = f"{words} That takes {spelled(left)} at most, unless others take the room."
+    if left is None or left > remaining:
+        words = f"{words} The wait ends in {spelled(remaining)} if there is no room before."
+    return words
 
 
 def instead(offer: Offer | None) -> str:

@@ -63,6 +63,13 @@ def test_when_full(fields: dict[str, Any], words: tuple[str, ...], longest: int)
     ("written", "field", "message", "hint"),
     [
         pytest.param(
+            'when_full: "wait, start-a-node"',
+            "",
+            "'wait, start-a-node' is not a choice",
+            "write a list: [wait, start-a-node]",
+            id="both without brackets",
+        ),
+        pytest.param(
             "when_full: queue",
             "",
             "'queue' is not a choice",

@@ -21,6 +21,7 @@ from gpuspawner.capacity.model import (
     Toleration,
 )
 from gpuspawner.fit import Verdict, judge
+from gpuspawner.fit.surveying import Survey
 from gpuspawner.line import (
     Left,
     Line,
@@ -427,6 +428,22 @@ def test_nothing_is_proven_behind_who_is_held_up_and_may_be_so_no_longer(
     elsewhere = replace(request_, node_name="n2")
     held_up = a_waiter("first", elsewhere, "n2", is_held_up=True)
     assert bound(snapshot, me, held_up) == 60.0 + LEEWAY
+
+
+def test_where_other_pods_keep_away_a_time_is_proven_for_the_first_only() -> None:
+    apart = PodAffinityTerm("kubernetes.io/hostname", NOTEBOOKS)
+    snapshot = a_snapshot(
+        a_node("n1", gpus=1),
+        a_node("n2"),
+        *busy("n1", 1, ends_by=60.0),
+        a_pod("alone", node="n2", anti_affinity=(apart,)),
+    )
+    request = a_request(gpus=1, labels={"app": "notebook"})
+    assert Survey(request, snapshot)
+    me = a_waiter("me", request, "n1")
+    assert bound(snapshot, me) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("alike", request, "n1")) is None
+    assert bound(snapshot, a_waiter("me", request, "n2")) is None
 
 
 def test_nothing_is_proven_by_ends_where_more_than_room_decides() -> None:

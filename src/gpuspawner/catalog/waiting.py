@@ -32,13 +32,22 @@ def _checked(value: Any) -> tuple[str, ...]:
         raise refuse(f"{shown(value)} is not a choice", one_of(_WORDS))
     for index, word in enumerate(words):
         if not isinstance(word, str) or word not in _WORDS:
-            hint = did_you_mean(word, _WORDS) if isinstance(word, str) else None
+            hint = _meant(word)
             raise refuse(f"{shown(word)} is not a choice", hint or one_of(_WORDS))
         if word in words[:index]:
             raise refuse(f"{shown(word)} is listed twice", "write it once")
     if REFUSE in words and words is value:
         raise refuse(f"{REFUSE} goes with nothing else", f"write {REFUSE} alone, or leave it out")
     return tuple(words)
+
+
+def _meant(word: object) -> str | None:
+    if not isinstance(word, str):
+        return None
+    parts = [part.strip() for part in word.split(",")]
+    if len(parts) > 1 and all(part in _WORDS for part in parts):
+        return f"write a list: [{', '.join(parts)}]"
+    return did_you_mean(word, _WORDS)
 
 
 WhenFull = Annotated[tuple[str, ...], BeforeValidator(_checked), WithJsonSchema(_SCHEMA)]

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 _LOG_LINES = 25
+_FILES = ("cluster.yaml", "catalog.yaml", "people.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,15 @@ def load_example(name: str) -> Example:
     """
     root = _examples()
     names = sorted(path.parent.name for path in root.glob("*/cluster.yaml"))
-    folder = root / name if name in names else Path(name)
-    if not (folder / "cluster.yaml").is_file():
+    folder = root / name if name in names else Path(name).resolve()
+    if not folder.is_dir():
         raise click.ClickException(f"no example {name!r}; there are: {', '.join(names)}")
+    missing = [file for file in _FILES if not (folder / file).is_file()]
+    if missing:
+        raise click.ClickException(
+            f"{name} has no {' and no '.join(missing)}; an example has {', '.join(_FILES)}: "
+            f"begin with a copy of {root / names[0]}"
+        )
     try:
         load_catalog(folder / "catalog.yaml")
     except CatalogError as error:
@@ -128,7 +135,7 @@ async def _serve(example: Example, options: Options, state: Path, stop: asyncio.
         async with _hub(example, cluster.url, url, password, state) as hub:
             started = await _until_up(f"{url}hub/api/", hub, stop)
             if started:
-                click.echo(_welcome(example, url, password, state))
+                click.echo(_welcome(example, url, password, state, is_still=options.still))
                 await _first(stop.wait(), hub.wait())
             failed = not stop.is_set()
             if failed:
@@ -218,12 +225,16 @@ def _step(words: str) -> None:
     click.echo(f"- {words}")
 
 
-def _welcome(example: Example, url: str, password: str, state: Path) -> str:
+def _introduced(name: str, person: Mapping[str, Any], width: int) -> str:
+    words = f"    {name:{width}}  {', '.join(person.get('groups', [])) or 'no group'}"
+    return f"{words}: {person['try']}" if "try" in person else words
+
+
+def _welcome(example: Example, url: str, password: str, state: Path, *, is_still: bool) -> str:
     width = max(map(len, example.people))
-    people = [
-        f"    {name:{width}}  {', '.join(person.get('groups', [])) or 'no group'}: {person['try']}"
-        for name, person in example.people.items()
-    ]
+    people = [_introduced(name, person, width) for name, person in example.people.items()]
+    lively = "Other people's jobs come and go, so reload the form to see availability move."
+    still = "Other people's jobs stay as they are."
     return "\n".join(
         [
             "",
@@ -232,7 +243,7 @@ def _welcome(example: Example, url: str, password: str, state: Path) -> str:
             f"Sign in with the password {password} as",
             *people,
             "",
-            "Other people's jobs come and go, so reload the form to see availability move.",
+            still if is_still else lively,
             "Servers run as processes of yours; their GPUs, images and shared folders are made up.",
             f"See the cluster:  kubectl --kubeconfig {state / 'kubeconfig'} get pods -A -o wide",
             f"The hub's log:    {_log(state)}",

@@ -15,6 +15,7 @@ from gpuspawner.capacity.model import Pod, PodRequest
 from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit import Verdict
 from gpuspawner.fit.examining import examine, examine_node
+from gpuspawner.fit.reasons import NO_REASONS
 from gpuspawner.fit.surveying import Survey
 from gpuspawner.line.waiters import Waiter
 
@@ -67,11 +68,15 @@ def proven_by(
         now: the time, in seconds since the epoch.
     """
     request, state = waiter.request, snapshot.nodes.get(waiter.node)
-    if request is None or state is None or verdict.refusal or Survey(request, snapshot):
+    if request is None or state is None or verdict.refusal or _bears_on_others(request):
         return None
     alike = [one for one in ahead if one.request is not None and _is_alike(one.request, request)]
     names = {waiter.node, *(one.node for one in alike)}
     if not names <= snapshot.nodes.keys():
+        return None
+    survey = Survey(request, snapshot)
+    # Which node is good for whom may follow from their volumes, so none stands for another.
+    if survey.blocked or (survey and (alike or survey.refusal(state) != NO_REASONS)):
         return None
     for other in ahead:
         # Who is held up now keeps their turn, and may have it before.
@@ -90,6 +95,15 @@ def proven_by(
     ]
     moment = free_by(request, state, others, now)
     return None if moment is None else moment + LEEWAY
+
+
+def _bears_on_others(request: PodRequest) -> bool:
+    return bool(
+        request.spread
+        or request.pod_affinity
+        or request.pod_anti_affinity
+        or request.resource_claims
+    )
 
 
 def _is_alike(one: PodRequest, other: PodRequest) -> bool:
