@@ -34,6 +34,8 @@ c.Authenticator.allow_all = True
 c.KubeSpawner.k8s_api_host = settings["cluster"]
 c.KubeSpawner.namespace = settings["namespace"]
 c.KubeSpawner.cmd = settings["cmd"]
+if "pod_name_template" in settings:
+    c.KubeSpawner.pod_name_template = settings["pod_name_template"]
 c.KubeSpawner.delete_grace_period = 1
 c.KubeSpawner.start_timeout = settings["start_timeout"]
 c.KubeSpawner.k8s_api_request_timeout = 2

@@ -24,7 +24,8 @@ from .test_hub_restarts import new_hub as new_hub  # noqa: PLC0414 - a fixture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PEOPLE = [f"{ended}-{number}" for ended in ("sigkill", "sigterm") for number in range(4)]
+OF_A_TEST = ("sigkill", "sigterm", "renamed")
+PEOPLE = [f"{of_a_test}-{number}" for of_a_test in OF_A_TEST for number in range(4)]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -47,9 +48,9 @@ async def hub(new_hub: Hub) -> Hub:
     return new_hub
 
 
-async def ask(hub: Hub, name: str) -> None:
+async def ask(hub: Hub, name: str, profile: str = "one") -> None:
     visitor = await hub.visitor(name)
-    answer = await visitor.api("POST", f"users/{name}/server", {"profile": "one"})
+    answer = await visitor.api("POST", f"users/{name}/server", {"profile": profile})
     assert answer.status in (201, 202), answer.text
 
 
@@ -58,10 +59,10 @@ async def stop(hub: Hub, name: str) -> None:
     await hub.until_stopped(name)
 
 
-async def place_of(hub: Hub, name: str) -> Any:
-    """The pod of somebody whose turn it is, on the node with the only device."""
+async def place_of(hub: Hub, name: str, node: str = "one-1") -> Any:
+    """The pod of somebody whose turn it is, on a node: that with the only device."""
     pod = await hub.pod_of(name)
-    hub.cluster.store.bind(NAMESPACE, pod["metadata"]["name"], "one-1")
+    hub.cluster.store.bind(NAMESPACE, pod["metadata"]["name"], node)
     await hub.until_ready(name)
     return pod
 
@@ -151,3 +152,31 @@ async def test_those_who_wait_keep_their_places(hub: Hub, ended: signal.Signals)
     await stop(hub, later)
     await stop(hub, second)
     assert rows(hub, second, third, later) == []
+
+
+async def test_pods_of_another_name_leave_nobody_in_line_by_the_old_one(hub: Hub) -> None:
+    first, second, third, newcomer = (f"renamed-{number}" for number in range(4))
+    await ask(hub, first)
+    await place_of(hub, first)
+    await ask(hub, third)
+    await until_waiting(hub, third, "first")
+    await ask(hub, second)
+    await until_waiting(hub, second, "number 2")
+    await hub.end(signal.SIGKILL)
+    hub.configure({"pod_name_template": "renamed--{user_server}"})
+    await hub.begin()
+    await until_waiting(hub, third, "first")
+    await until_waiting(hub, second, "number 2")
+    await ask(hub, newcomer, "cpu")
+    await place_of(hub, newcomer, "plain-1")
+    await stop(hub, first)
+    pod = await place_of(hub, third)
+    assert pod["metadata"]["name"].startswith("renamed--")
+    await until_waiting(hub, second, "first")
+    await stop(hub, third)
+    await place_of(hub, second)
+    await stop(hub, second)
+    await stop(hub, newcomer)
+    await ask(hub, newcomer, "one-now")
+    await place_of(hub, newcomer)
+    await stop(hub, newcomer)

@@ -298,6 +298,12 @@ def test_competitors_are_those_who_may_take_what_is_awaited() -> None:
     assert [waiter.key[1] for waiter in found] == ["dual", "not known yet"]
 
 
+def test_where_no_node_is_known_those_before_count_who_wait_for_such_devices() -> None:
+    dual, cores = a_waiter("dual", DUAL), a_waiter("cores", a_request(cpu=1000))
+    assert competitors(SINGLE, "", (dual, cores), a_snapshot()) == [dual, cores]
+    assert competitors(a_request(cpu=1000), "", (dual, cores), a_snapshot()) == [cores]
+
+
 def test_those_before_count_who_have_no_node_of_their_own() -> None:
     snapshot = a_snapshot(a_node("n1", gpus=1), a_node("n2", cpu=8), *busy("n1", 1))
     first, second = a_waiter("first", SINGLE, "n1"), a_waiter("second", SINGLE)

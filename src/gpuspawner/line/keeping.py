@@ -114,6 +114,8 @@ def competitors(
     def may_take_it(other: PodRequest, its: str) -> bool:
         if its in usable or (own is not None and is_for(other, own)):
             return True
+        if not snapshot.nodes:
+            return _waits_for_such(other, request)
         # Whatever it could use is kept for those before it, if nothing is kept for itself.
         return not its and any(is_for(other, state) for state in usable.values())
 
@@ -123,6 +125,12 @@ def competitors(
         if not waiter.is_held_up
         and (waiter.request is None or may_take_it(waiter.request, waiter.node))
     ]
+
+
+def _waits_for_such(other: PodRequest, request: PodRequest) -> bool:
+    """What can be told where no node is known: devices alike, or none, which any pod may hinder."""
+    devices = {name for name, amount in other.requests.items() if "/" in name and amount}
+    return not devices or any(request.requests.get(name) for name in devices)
 
 
 def kept_by(ahead: Iterable[Waiter]) -> dict[str, list[Pod]]:
