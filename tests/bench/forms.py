@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
-from jupyterhub.utils import random_port
+from tests.ports import a_port
 from yarl import URL
 
 CHOICES = {"gpuspawner": 'data-profile="', "kubespawner": 'id="profile-item-'}
@@ -76,7 +76,7 @@ class Visitor:
 @asynccontextmanager
 async def a_hub(spawner: str, url: str) -> AsyncIterator[Visitor]:
     """A hub in a process of its own, and somebody who is signed in."""
-    port = random_port()
+    port = a_port()
     jar = aiohttp.CookieJar(unsafe=True)
     with TemporaryDirectory(prefix="gpuspawner-bench-") as directory:
         kubeconfig = Path(directory) / "kubeconfig"

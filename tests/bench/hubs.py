@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
-from jupyterhub.utils import random_port
+from tests.ports import a_port
 
 from gpuspawner.simcluster.apimachinery.objects import Object
 from gpuspawner.simcluster.apimachinery.resources import PODS
@@ -99,7 +99,7 @@ async def a_hub(
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="gpuspawner-race-")))
         cluster = await stack.enter_async_context(SimCluster(description))
-        port = random_port()
+        port = a_port()
         environment = {
             **os.environ,
             "BENCH_SPAWNER": spawner,

@@ -20,8 +20,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from jupyterhub.tests.mocking import MockHub
-from jupyterhub.utils import random_port
 from kubespawner import KubeSpawner
+from tests.ports import a_port
 from traitlets.config import Config
 from yarl import URL
 
@@ -188,7 +188,9 @@ class AnybodyAuthenticator(DemoAuthenticator):
 def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") -> Config:
     c = Config()
     gpuspawner.setup(c, catalog)
-    c.JupyterHub.bind_url = f"http://127.0.0.1:{random_port()}/base/"
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{a_port()}/base/"
+    c.JupyterHub.hub_port = a_port()
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{a_port()}"
     c.JupyterHub.authenticator_class = AnybodyAuthenticator
     c.JupyterHub.allow_named_servers = True
     c.JupyterHub.cookie_secret = os.urandom(32)
@@ -199,7 +201,7 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
     c.ConfigurableHTTPProxy.command = [
         str(Path(sys.executable).with_name("configurable-http-proxy"))
     ]
-    c.ConfigurableHTTPProxy.pid_file = f"{tempfile.gettempdir()}/gpuspawner-{random_port()}.pid"
+    c.ConfigurableHTTPProxy.pid_file = f"{tempfile.gettempdir()}/gpuspawner-{a_port()}.pid"
     c.KubeSpawner.k8s_api_host = cluster.url
     c.KubeSpawner.namespace = NAMESPACE
     c.KubeSpawner.cmd = [sys.executable, "-S", str(HERE / "notebook.py")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jupyterhub.tests.mocking import MockHub
-from jupyterhub.utils import random_port
+from tests.ports import a_port
 
 from gpuspawner.capacity.shared import stop_shared_clusters
 
@@ -23,7 +23,7 @@ def configuration(catalog: Path, directory: Path) -> dict[str, Any]:
     return {
         "JupyterHub": {
             "authenticator_class": AnybodyAuthenticator,
-            "bind_url": f"http://127.0.0.1:{random_port()}/base/",
+            "bind_url": f"http://127.0.0.1:{a_port()}/base/",
             "cookie_secret": b"0" * 32,
             "spawner_class": "gpu",
         },

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from jupyterhub.utils import random_port
+from tests.ports import a_port
 
 from gpuspawner.simcluster.apimachinery.objects import Object
 from gpuspawner.simcluster.apimachinery.patching import PatchKind
@@ -175,7 +175,7 @@ class Hub:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def new_hub(cluster: SimCluster, tmp_path_factory: pytest.TempPathFactory) -> Any:
     directory = tmp_path_factory.mktemp("hub")
-    url, hub_url, proxy_api_url = (f"http://127.0.0.1:{random_port()}" for _ in range(3))
+    url, hub_url, proxy_api_url = (f"http://127.0.0.1:{a_port()}" for _ in range(3))
     settings: dict[str, Any] = {
         "catalog": str(HERE / "catalog.yaml"),
         "cluster": cluster.url,

@@ -1,0 +1,21 @@
+"""Ports to listen on that nobody is given meanwhile."""
+
+from __future__ import annotations
+
+import socket
+from random import SystemRandom
+
+_BELOW_THE_EPHEMERAL = range(15_000, 32_000)
+"""Who opens a connection gets a port above these, at any moment."""
+
+
+def a_port() -> int:
+    """A port of this machine that nobody listens on."""
+    while True:
+        port = SystemRandom().choice(_BELOW_THE_EPHEMERAL)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
