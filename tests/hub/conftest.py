@@ -21,6 +21,7 @@ import pytest
 import pytest_asyncio
 from jupyterhub.tests.mocking import MockHub
 from kubespawner import KubeSpawner
+from kubespawner.clients import load_config
 from tests.ports import a_port
 from traitlets.config import Config
 from yarl import URL
@@ -186,6 +187,8 @@ class AnybodyAuthenticator(DemoAuthenticator):
 
 
 def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") -> Config:
+    # It is remembered by address, and a cluster may be given the port of one of before.
+    load_config.cache_clear()
     c = Config()
     gpuspawner.setup(c, catalog)
     c.JupyterHub.bind_url = f"http://127.0.0.1:{a_port()}/base/"
