@@ -109,8 +109,7 @@ class PlaceInLine:
 
     @property
     def _own(self) -> Waiter | None:
-        waiters = self._cluster.line.all()
-        return next((waiter for waiter in waiters if waiter.key == self._key), None)
+        return self._cluster.line.get(self._key)
 
     def _to_choose_from(self, own: Waiter) -> set[str] | None:
         """The nodes one of which may be better than the one of now; None stands for all of them."""

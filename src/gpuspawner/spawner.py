@@ -139,8 +139,7 @@ class GPUSpawner(RefusingKubeSpawner):
         catalog, person = self._catalog_or_refuse(), self.person
         if not any(decide(catalog.access, person, p.slug).allowed for p in catalog.profiles):
             raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
-        situation = await self._situation(catalog)
-        return await self._judge.offers(self._drafts(situation), situation)
+        return await self._offers_in(catalog)
 
     async def load_user_options(self) -> None:
         """Apply the profile that the options ask for, if the person may start it now.
@@ -258,9 +257,12 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def way_out(self) -> str:
         """What comes nearest to what was asked for, of all that the person can start now."""
-        situation = await self._situation(self._catalog_or_refuse())
-        offers = await self._judge.offers(self._drafts(situation), situation)
+        offers = await self._offers_in(self._catalog_or_refuse())
         return wording.instead(nearest(self._offer, offers))
+
+    async def _offers_in(self, catalog: Catalog) -> list[Offer]:
+        situation = await self._situation(catalog)
+        return await self._judge.offers(self._drafts(situation), situation)
 
     def _ground_of(self, node: str) -> Ground | None:
         state = self._judge.snapshot().nodes.get(node)

@@ -87,6 +87,14 @@ async def photograph(page: Page, name: str) -> None:
         await page.screenshot(path=Path(SCREENSHOTS) / f"pending-{name}.png", full_page=True)
 
 
+async def overflow(page: Page) -> int:
+    """How many pixels the page is wider than its window."""
+    pixels: int = await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return pixels
+
+
 def current(page: Page) -> Locator:
     return page.locator('[aria-current="step"]')
 
@@ -106,10 +114,7 @@ async def test_a_pod_that_waits_and_the_way_back_by_keyboard(
         await expect(current(page)).to_contain_text("A place on a node, current")
         await page.locator("summary").click()
         await expect(page.locator("#gpuspawner-said")).to_contain_text("FailedScheduling: 0/2")
-        overflow = await page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overflow <= 0
+        assert await overflow(page) <= 0
         await photograph(page, f"waits-{width}-{scheme}")
         await tab_to(page, AGAIN)
         await page.keyboard.press("Enter")

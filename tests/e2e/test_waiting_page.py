@@ -15,7 +15,7 @@ from gpuspawner.simcluster.apiserver.faults import Delay
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
-from .test_pending_page import SLOW, current, photograph, starting, tab_to
+from .test_pending_page import SLOW, current, overflow, photograph, starting, tab_to
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,10 +70,7 @@ async def test_who_waits_is_told_and_leaves_by_keyboard(
         at_the_latest = re.compile(r"That takes 2 hours.* at most, unless others take the room")
         await expect(page.locator("#gpuspawner-sentence")).to_have_text(at_the_latest)
         assert first not in await page.content()
-        overflow = await page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overflow <= 0
+        assert await overflow(page) <= 0
         await photograph(page, f"in-line-{width}-{scheme}")
         await tab_to(page, AGAIN)
         await page.keyboard.press("Enter")

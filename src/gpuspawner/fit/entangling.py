@@ -22,15 +22,22 @@ def is_entangled(request: PodRequest, pending: Sequence[Assumed], snapshot: Snap
     """
     others = [one.request for one in pending]
     return bool(
-        request.spread
-        or request.pod_affinity
-        or request.pod_anti_affinity
-        or request.resource_claims
+        bears_on_others(request)
         or with_delegable(request, snapshot).delegable
         or any(other.pod_anti_affinity or other.spread for other in others)
         or (request.host_ports and any(other.host_ports for other in others))
         or _share_an_unbound_claim(request, others, snapshot.objects)
         or _compete_for_volumes(request, others, snapshot.objects)
+    )
+
+
+def bears_on_others(request: PodRequest) -> bool:
+    """Whether a pod's own rules look at other pods, or at devices that others may claim."""
+    return bool(
+        request.spread
+        or request.pod_affinity
+        or request.pod_anti_affinity
+        or request.resource_claims
     )
 
 

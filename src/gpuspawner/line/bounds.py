@@ -14,6 +14,8 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Pod, PodRequest
 from gpuspawner.capacity.node_states import NodeState, summed
 from gpuspawner.fit import Verdict
+from gpuspawner.fit.alike import kind_of
+from gpuspawner.fit.entangling import bears_on_others
 from gpuspawner.fit.examining import examine, examine_node
 from gpuspawner.fit.reasons import NO_REASONS
 from gpuspawner.fit.surveying import Survey
@@ -68,7 +70,7 @@ def proven_by(
         now: the time, in seconds since the epoch.
     """
     request, state = waiter.request, snapshot.nodes.get(waiter.node)
-    if request is None or state is None or verdict.refusal or _bears_on_others(request):
+    if request is None or state is None or verdict.refusal or bears_on_others(request):
         return None
     alike = [one for one in ahead if one.request is not None and _is_alike(one.request, request)]
     names = {waiter.node, *(one.node for one in alike)}
@@ -97,26 +99,5 @@ def proven_by(
     return None if moment is None else moment + LEEWAY
 
 
-def _bears_on_others(request: PodRequest) -> bool:
-    return bool(
-        request.spread
-        or request.pod_affinity
-        or request.pod_anti_affinity
-        or request.resource_claims
-    )
-
-
 def _is_alike(one: PodRequest, other: PodRequest) -> bool:
-    return _asked(one) == _asked(other)
-
-
-def _asked(request: PodRequest) -> tuple[object, ...]:
-    return (
-        request.requests,
-        request.node_selector,
-        request.affinity,
-        request.tolerations,
-        request.node_name,
-        request.host_ports,
-        request.priority,
-    )
+    return kind_of(one) == kind_of(other) and one.host_ports == other.host_ports

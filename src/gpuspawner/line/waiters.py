@@ -93,6 +93,10 @@ class Line:
         self._waiters[key] = changed
         return True
 
+    def get(self, key: Key) -> Waiter | None:
+        """Who waits by that key; None if nobody does."""
+        return self._waiters.get(key)
+
     def all(self) -> tuple[Waiter, ...]:
         """Those who wait, the first first."""
         return tuple(self._waiters.values())
