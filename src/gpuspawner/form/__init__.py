@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from gpuspawner.language import gettext, ngettext, spoken
 from gpuspawner.offers import Offer
 from gpuspawner.presenting import PresentedOffer, presented_offers
 from gpuspawner.quantity import format_amount
@@ -27,6 +28,37 @@ class Preselection:
     holds: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What changes of a card while the page is open.
+
+    Attributes:
+        slug: of the profile.
+        standing: a word of `gpuspawner.offers.Standing`.
+        can_choose: whether the profile can be selected.
+        html: the inside of the card's element with the id ``gpuspawner-<slug>--now``.
+    """
+
+    slug: str
+    standing: str
+    can_choose: bool
+    html: str
+
+
+def now(offers: Sequence[PresentedOffer]) -> tuple[Now, ...]:
+    """What the cards of all that a person is offered say at this moment, in the same order."""
+    titles = {offer.slug: offer.title for offer in offers}
+    return tuple(
+        Now(
+            offer.slug,
+            offer.standing,
+            offer.can_start or offer.can_wait,
+            _rendered_now(_Standing(offer, titles.get(offer.nearest or "", "")), spoken()),
+        )
+        for offer in offers
+    )
+
+
 def render(offers: Sequence[Offer], last: Preselection) -> str:
     """The inside of JupyterHub's spawn form.
 
@@ -37,10 +69,13 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
     """
     presented = presented_offers(offers)
     chosen = _chosen(presented, last.profile)
-    cards = [_card(offer, last, is_chosen=offer.slug == chosen) for offer in presented]
+    cards = [
+        _card(offer, each, last, is_chosen=offer.slug == chosen)
+        for offer, each in zip(presented, now(presented), strict=True)
+    ]
     slugs = {offer.slug for offer in presented}
     return _template("form.html").render(
-        cards=map(_rendered, cards),
+        cards=[_rendered(card, spoken()) for card in cards],
         chosen=next((card.offer.title for card in cards if card.is_chosen), ""),
         last_is_gone=not last.holds or bool(last.profile and last.profile not in slugs),
         known=any(offer.verdict is not None for offer in offers),
@@ -50,12 +85,15 @@ def render(offers: Sequence[Offer], last: Preselection) -> str:
 @cache
 def _environment() -> Environment:
     # The package's own templates do not change while it runs.
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("gpuspawner.form"),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    return environment
 
 
 @cache
@@ -64,10 +102,25 @@ def _template(name: str) -> Template:
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
-    """All that is shown of an offer: equal cards look the same."""
+class _Standing:
+    """All that `Now.html` shows: what is equal looks the same in one language."""
 
     offer: PresentedOffer
+    nearest: str
+
+
+@lru_cache(maxsize=512)
+def _rendered_now(standing: _Standing, language: str) -> str:
+    del language  # it is spoken already
+    return _template("now.html").render(offer=standing.offer, nearest=standing.nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """All that is shown of an offer: equal cards look the same in one language."""
+
+    offer: PresentedOffer
+    now: Now
     is_chosen: bool
     image: str
 
@@ -88,7 +141,8 @@ class _Card:
 
 
 @lru_cache(maxsize=512)
-def _rendered(card: _Card) -> Markup:
+def _rendered(card: _Card, language: str) -> Markup:
+    del language  # it is spoken already
     html = _template("card.html").render(card=card, offer=card.offer)
     return Markup(html)  # noqa: S704 - the template escapes
 
@@ -105,7 +159,7 @@ def _chosen(offers: Sequence[PresentedOffer], last: str) -> str | None:
     return wanted[0].slug if wanted else None
 
 
-def _card(offer: PresentedOffer, last: Preselection, *, is_chosen: bool) -> _Card:
+def _card(offer: PresentedOffer, now: Now, last: Preselection, *, is_chosen: bool) -> _Card:
     default = next((image.slug for image in offer.images if image.default), "")
     image = last.image if offer.slug == last.profile else ""
-    return _Card(offer, is_chosen, image or default)
+    return _Card(offer, now, is_chosen, image or default)
