@@ -15,6 +15,7 @@ from gpuspawner.capacity.freshness import State
 from gpuspawner.catalog import Amounts, Profile, Sharing, Volume, duration_seconds
 from gpuspawner.offers import Offer
 from gpuspawner.quantity import format_amount, parse_amount
+from gpuspawner.units import units_of
 
 Kind = Literal["cpu", "gpu", "slice", "shared"]
 AfterStop = Literal["kept", "gone", "stays-on-its-node"]
@@ -82,6 +83,26 @@ class PresentedVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentedUnits:
+    """Of the units that could serve a profile: devices, or such servers where it has none.
+
+    Attributes:
+        free: what a server could take now.
+        used: what others have.
+        unusable: what is neither: not together on one node, closed, unhealthy, or kept for others.
+    """
+
+    free: int
+    used: int
+    unusable: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.free + self.used + self.unusable
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedOffer:
     """All that a person sees of an offer.
 
@@ -92,6 +113,7 @@ class PresentedOffer:
         granted_by: the person's own group, or their name, by which they may have it.
         standing: a word of `gpuspawner.offers.Standing`.
         availability: a sentence, without its full stop.
+        units: what there is, free or not; None if that is not known.
         can_start: whether a start is let through at this moment.
         can_wait: whether one may wait in line for it.
         ahead: how many would be ahead in that line; None if one cannot wait.
@@ -113,6 +135,7 @@ class PresentedOffer:
     granted_by: str
     standing: str
     availability: str
+    units: PresentedUnits | None
     can_start: bool
     can_wait: bool
     ahead: int | None
@@ -176,6 +199,7 @@ def _presented(offer: Offer, startable: Sequence[Offer]) -> PresentedOffer:
         granted_by=offer.decision.grant,
         standing=offer.standing.value,
         availability=wording.availability(offer),
+        units=_units(offer),
         can_start=offer.can_start,
         can_wait=offer.can_wait,
         ahead=offer.ahead if offer.can_wait else None,
@@ -196,6 +220,13 @@ def _accelerator(offer: Offer) -> PresentedAccelerator | None:
         shared_by=accelerator.shared_by,
         in_words=wording.sharing(offer),
     )
+
+
+def _units(offer: Offer) -> PresentedUnits | None:
+    units = units_of(offer)
+    if units is None:
+        return None
+    return PresentedUnits(units.free, units.used, units.unusable)
 
 
 def _amounts(resource: Literal["cpu", "memory"], amounts: Amounts) -> PresentedAmounts:

@@ -26,6 +26,7 @@ from gpuspawner.kubespawner_config import (
     loaded_catalog,
     warn_once,
 )
+from gpuspawner.language import accepted, speaking
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in, pool_of
 from gpuspawner.policy import Person, decide
 from gpuspawner.refusals import NOT_ALLOWED, SEE_THE_LOG, SpawnRefusedError, refusal_of_offer
@@ -128,7 +129,12 @@ class GPUSpawner(RefusingKubeSpawner):
         Raises:
             SpawnRefusedError: see `offers`.
         """
-        return form.render(await self.offers(), self._last_choice(self.catalog))
+        offers = await self.offers()
+        links = form.page_links(self.handler, self.user.name, self.name)
+        header = self.handler.request.headers.get("Accept-Language") if self.handler else None
+        with speaking(accepted(header)):
+            html = form.render(offers, self._asked_for(self.catalog), links)
+            return form.form_text(html, self.user.name, self.name)
 
     async def offers(self) -> list[Offer]:
         """What the person may have, at least one, judged at this moment.
@@ -305,11 +311,16 @@ class GPUSpawner(RefusingKubeSpawner):
                 f"{offer.profile.title} cannot be started: {wording.CONTRADICTION}.",
             ) from error
 
-    def _last_choice(self, catalog: Catalog) -> form.Preselection:
+    def _asked_for(self, catalog: Catalog) -> form.Preselection:
+        """What a link asks for, or what was chosen last."""
+        linked: dict[str, str] | None = getattr(self.handler, "linked_options", None)
+        options = self.user_options if linked is None else linked
+        is_linked = bool(linked)
         try:
-            last = read_selection(self.user_options, catalog)
+            asked = read_selection(options, catalog)
         except SelectionError:
-            return form.Preselection(holds=False)
-        if last.by_default:
+            return form.Preselection(holds=False, is_linked=is_linked)
+        if asked.by_default:
             return form.Preselection()
-        return form.Preselection(last.profile.slug, last.image.slug if last.image else "")
+        choices = {IMAGE_OPTION: asked.image.slug} if asked.image else {}
+        return form.Preselection(asked.profile.slug, choices, is_linked=is_linked)

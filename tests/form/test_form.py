@@ -23,7 +23,7 @@ IMAGES = [
     {"slug": "cuda11", "title": "CUDA 11", "image": "registry.example/x/y:11"},
     {"slug": "cuda12", "title": "CUDA 12", "image": "registry.example/x/y:12", "default": True},
 ]
-VOID = frozenset({"input"})
+VOID = frozenset({"input", "link"})
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -181,7 +181,7 @@ def test_a_grant_is_told_unless_it_is_everyones() -> None:
     ]
     catalog = a_catalog(a_profile("gpu"), a_profile("two", count=2), access=access)
     page = page_of(a_situation(catalog, *FREE))
-    grants = [element.text for element in page.all("p", **{"class": "gpuspawner-grant"})]
+    grants = [element.text for element in page.all("p", **{"class": "gpuspawner-fine"})]
     assert grants == ["Granted by group hpc", "Granted by user ada"]
 
 
@@ -210,7 +210,9 @@ def test_a_choice_is_disabled_exactly_where_it_cannot_be_started(
     [
         pytest.param(FREE, "", ["cpu"], id="the default, where nothing was chosen before"),
         pytest.param(FREE, "two", ["two"], id="what was chosen last"),
-        pytest.param(FREE, "huge", ["cpu"], id="the default, where the last cannot be started"),
+        pytest.param(
+            FREE, "huge", ["two"], id="what comes nearest, where the last cannot be started"
+        ),
         pytest.param(FREE, "gone", ["cpu"], id="the default, where the last is gone"),
         pytest.param([], "gpu", [], id="nothing, where nothing can be started"),
     ],
@@ -227,7 +229,7 @@ def test_the_default_is_chosen_wherever_it_stands() -> None:
     first, *others = written["profiles"]
     catalog = Catalog.model_validate({**written, "profiles": [*others, first]})
     page = page_of(a_situation(catalog, *FREE))
-    assert list(radios(page)) == ["gpu", "two", "huge", "cpu"]
+    assert list(radios(page)) == ["cpu", "gpu", "two", "huge"]
     assert [s for s, radio in radios(page).items() if "checked" in radio.attributes] == ["cpu"]
 
 
@@ -243,9 +245,13 @@ def test_the_first_that_can_be_started_stands_in_for_a_default_that_is_not_offer
     [
         pytest.param(Preselection(), "cuda12", id="the default image"),
         pytest.param(Preselection("gpu"), "cuda12", id="the default, where none was chosen"),
-        pytest.param(Preselection("gpu", "cuda11"), "cuda11", id="the image chosen last"),
         pytest.param(
-            Preselection("two", "cuda11"), "cuda12", id="an image chosen for another profile"
+            Preselection("gpu", {"image": "cuda11"}), "cuda11", id="the image chosen last"
+        ),
+        pytest.param(
+            Preselection("two", {"image": "cuda11"}),
+            "cuda12",
+            id="an image chosen for another profile",
         ),
     ],
 )
@@ -259,6 +265,10 @@ def test_which_image_is_selected(last: Preselection, selected: str) -> None:
 
 
 GONE = "What you chose last is not offered to you any more. CPU is chosen instead."
+HUGE = "Huge, which you chose last, cannot be started now. Two is chosen instead."
+LINKED = "Huge, which the link asks for, cannot be started now. Two is chosen instead."
+NO_LINK = "What the link asks for is not offered to you. CPU is chosen instead."
+NOTICE = {"class": "gpuspawner-notice", "role": "status"}
 
 
 @pytest.mark.parametrize(
@@ -266,26 +276,37 @@ GONE = "What you chose last is not offered to you any more. CPU is chosen instea
     [
         pytest.param(Preselection(), [], id="nothing was chosen before"),
         pytest.param(Preselection("gpu"), [], id="it is still offered"),
-        pytest.param(Preselection("huge"), [], id="it is offered, and never fits"),
+        pytest.param(Preselection("huge"), [HUGE], id="it is offered, and never fits"),
+        pytest.param(
+            Preselection("huge", is_linked=True), [LINKED], id="a link asks for what never fits"
+        ),
+        pytest.param(
+            Preselection("of-others", is_linked=True), [NO_LINK], id="a link asks for others' own"
+        ),
+        pytest.param(
+            Preselection(holds=False, is_linked=True), [NO_LINK], id="a link asks for nothing known"
+        ),
         pytest.param(Preselection("of-others"), [GONE], id="it is offered to others"),
         pytest.param(Preselection(holds=False), [GONE], id="the catalog has it no more"),
     ],
 )
-def test_a_last_choice_that_is_gone_is_said_to_be(last: Preselection, said: list[str]) -> None:
+def test_what_is_not_chosen_although_it_was_asked_for_is_said(
+    last: Preselection, said: list[str]
+) -> None:
     page = page_of(a_situation(CATALOG, *FREE), last)
-    assert [one.text.strip() for one in page.all("p", role="status")] == said
+    assert [one.text.strip() for one in page.all("p", **NOTICE)] == said
     assert "of-others" not in page.text
 
 
 def test_nothing_is_said_to_be_chosen_instead_where_nothing_can_be_started() -> None:
     page = page_of(a_situation(CATALOG), Preselection(holds=False))
-    gone, none = (one.text.strip() for one in page.all("p", role="status"))
-    assert gone == GONE.partition(" CPU")[0]
-    assert none.startswith("None of these can be started at the moment.")
+    [notice] = page.all("p", **NOTICE)
+    gone = GONE.partition(" CPU")[0]
+    assert notice.text.startswith(f"{gone} None of these can be started at the moment.")
 
 
 async def test_what_a_browser_sends_is_read_back_as_what_was_chosen() -> None:
-    page = page_of(a_situation(CATALOG, *FREE), Preselection("gpu", "cuda11"))
+    page = page_of(a_situation(CATALOG, *FREE), Preselection("gpu", {"image": "cuda11"}))
     fields = {"profile": ["gpu"]}
     for select in page.all("select"):
         [chosen] = [e.attributes["value"] for e in page.all("option") if "selected" in e.attributes]
@@ -369,14 +390,14 @@ def test_whatever_is_written_is_shown_as_text_and_adds_no_markup(text: str) -> N
     assert [option.text for option in page.all("option")] == [text]
     assert text in [paragraph.text for paragraph in page.all("p")]
     assert f"1 {TIMES} {text}" in [strong.text for strong in page.all("strong")]
-    assert f"Granted by group {text}" in [paragraph.text for paragraph in page.all("p")]
+    assert f"Granted by group {text}" in [span.text for span in page.all("span")]
 
 
 def test_nothing_is_shown_that_is_not_for_people() -> None:
     secrets = {
         "env": {"TOKEN": "secret-in-env"},
         "kubespawner_override": {"extra_labels": {"a": "secret-in-override"}},
-        "volumes": ["secret-volume"],
+        "volumes": ["data"],
         "images": [{"slug": "a", "title": "A", "image": "secret-registry/x:1"}],
     }
     catalog = a_catalog(
@@ -394,7 +415,7 @@ def test_nothing_is_shown_that_is_not_for_people() -> None:
             }
         },
         volumes={
-            "secret-volume": {
+            "data": {
                 "mount_path": "/secret-mount",
                 "nfs": {"server": "secret-server", "path": "/secret-export"},
             }

@@ -136,7 +136,7 @@ async def test_an_admin_sees_what_the_other_person_may_start(
     await hub.visitor(name)
     admin = await hub.visitor("admins-0")
     answer = await admin.get(f"hub/spawn/{name}")
-    assert f"Spawning server for {name}" in answer.text
+    assert f"The server is for {name}." in answer.text
     assert 'value="cpu"' in answer.text
     assert 'value="gpu"' not in answer.text
 

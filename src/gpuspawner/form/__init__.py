@@ -3,163 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
-
-from gpuspawner.language import gettext, ngettext, spoken
+from gpuspawner.form.cards import Card, Now, grouped, now
+from gpuspawner.form.links import PageLinks, page_links
+from gpuspawner.form.page import form_text
+from gpuspawner.form.rendering import template
+from gpuspawner.language import gettext as _
+from gpuspawner.language import spoken
 from gpuspawner.offers import Offer
-from gpuspawner.presenting import PresentedOffer, presented_offers
-from gpuspawner.quantity import format_amount
+from gpuspawner.presenting import PresentedOffer, present
+
+__all__ = ["Now", "PageLinks", "Preselection", "form_text", "now", "page_links", "render"]
+
+SEARCH_FROM = 9
+"""The fewest profiles of which one is easier found by a search than by looking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preselection:
-    """What the person last asked for.
+    """What is to be chosen when the form opens.
 
     Attributes:
+        profile: its slug; empty if the person never chose one.
+        options: which of its choices, by the name of the option.
         holds: whether the catalog still has it.
+        is_linked: whether a link asked for it; else it is what the person asked for last.
     """
 
     profile: str = ""
-    image: str = ""
+    options: dict[str, str] = field(default_factory=dict)
     holds: bool = True
+    is_linked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
-    """What changes of a card while the page is open.
-
-    Attributes:
-        slug: of the profile.
-        standing: a word of `gpuspawner.offers.Standing`.
-        can_choose: whether the profile can be selected.
-        html: the inside of the card's element with the id ``gpuspawner-<slug>--now``.
-    """
-
-    slug: str
-    standing: str
-    can_choose: bool
-    html: str
-
-
-def now(offers: Sequence[PresentedOffer]) -> tuple[Now, ...]:
-    """What the cards of all that a person is offered say at this moment, in the same order."""
-    titles = {offer.slug: offer.title for offer in offers}
-    return tuple(
-        Now(
-            offer.slug,
-            offer.standing,
-            offer.can_start or offer.can_wait,
-            _rendered_now(_Standing(offer, titles.get(offer.nearest or "", "")), spoken()),
-        )
-        for offer in offers
-    )
-
-
-def render(offers: Sequence[Offer], last: Preselection) -> str:
-    """The inside of JupyterHub's spawn form.
+def render(offers: Sequence[Offer], asked: Preselection, links: PageLinks | None = None) -> str:
+    """The inside of JupyterHub's spawn form, in the language spoken.
 
     Args:
-        offers: at least one.
-        last: is chosen again if it can be started; else the default profile, else the first that
-            can be started.
+        offers: at least one; all judged at one moment.
+        asked: is chosen if it can be; else what comes nearest to it, the default profile, or the
+            first that can be started.
+        links: None where nothing but the form is there: it has its style within itself then, and
+            no script.
     """
-    presented = presented_offers(offers)
-    chosen = _chosen(presented, last.profile)
+    presentation = present(offers)
+    presented = presentation.offers
+    chosen = _chosen(presented, asked.profile)
     cards = [
-        _card(offer, each, last, is_chosen=offer.slug == chosen)
-        for offer, each in zip(presented, now(presented), strict=True)
+        Card(offer, each, offer is chosen, _choices(offer, asked), links)
+        for offer, each in zip(presented, now(presented, links), strict=True)
     ]
-    slugs = {offer.slug for offer in presented}
-    return _template("form.html").render(
-        cards=[_rendered(card, spoken()) for card in cards],
-        chosen=next((card.offer.title for card in cards if card.is_chosen), ""),
-        last_is_gone=not last.holds or bool(last.profile and last.profile not in slugs),
-        known=any(offer.verdict is not None for offer in offers),
+    return template("form.html").render(
+        groups=grouped(cards),
+        links=links,
+        language=spoken(),
+        can_search=links is not None and len(cards) >= SEARCH_FROM,
+        notice=_notice(presented, asked, chosen),
+        presentation=presentation,
+        is_known=any(offer.verdict is not None for offer in offers),
     )
 
 
-@cache
-def _environment() -> Environment:
-    # The package's own templates do not change while it runs.
-    environment = Environment(
-        loader=PackageLoader("gpuspawner.form"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
-    return environment
-
-
-@cache
-def _template(name: str) -> Template:
-    return _environment().get_template(f"gpuspawner/{name}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """All that `Now.html` shows: what is equal looks the same in one language."""
-
-    offer: PresentedOffer
-    nearest: str
-
-
-@lru_cache(maxsize=512)
-def _rendered_now(standing: _Standing, language: str) -> str:
-    del language  # it is spoken already
-    return _template("now.html").render(offer=standing.offer, nearest=standing.nearest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """All that is shown of an offer: equal cards look the same in one language."""
-
-    offer: PresentedOffer
-    now: Now
-    is_chosen: bool
-    image: str
-
-    @property
-    def accelerator(self) -> str:
-        accelerator = self.offer.accelerator
-        if accelerator is None:
-            return ""
-        return f"{accelerator.count} \N{MULTIPLICATION SIGN} {accelerator.title}"
-
-    @property
-    def memory(self) -> str:
-        accelerator = self.offer.accelerator
-        if accelerator is None or accelerator.memory is None:
-            return ""
-        words = format_amount("memory", accelerator.memory)
-        return f"{words} each" if accelerator.count > 1 else words
-
-
-@lru_cache(maxsize=512)
-def _rendered(card: _Card, language: str) -> Markup:
-    del language  # it is spoken already
-    html = _template("card.html").render(card=card, offer=card.offer)
-    return Markup(html)  # noqa: S704 - the template escapes
-
-
-def _chosen(offers: Sequence[PresentedOffer], last: str) -> str | None:
-    startable = [offer for offer in offers if offer.can_start] or [
-        offer for offer in offers if offer.can_wait
-    ]
-    wanted = [
-        *(offer for offer in startable if offer.slug == last),
+def _chosen(offers: Sequence[PresentedOffer], wanted: str) -> PresentedOffer | None:
+    by_slug = {offer.slug: offer for offer in offers}
+    asked = by_slug.get(wanted)
+    nearest = by_slug.get(asked.nearest or "") if asked is not None else None
+    startable = [offer for offer in offers if offer.can_start]
+    candidates = [
+        asked,
+        nearest,
         *(offer for offer in startable if offer.default),
         *startable,
+        *offers,
     ]
-    return wanted[0].slug if wanted else None
+    return next(
+        (each for each in candidates if each is not None and (each.can_start or each.can_wait)),
+        None,
+    )
 
 
-def _card(offer: PresentedOffer, now: Now, last: Preselection, *, is_chosen: bool) -> _Card:
-    default = next((image.slug for image in offer.images if image.default), "")
-    image = last.image if offer.slug == last.profile else ""
-    return _Card(offer, now, is_chosen, image or default)
+def _choices(offer: PresentedOffer, asked: Preselection) -> tuple[tuple[str, str], ...]:
+    return tuple(asked.options.items()) if offer.slug == asked.profile else ()
+
+
+def _notice(
+    offers: Sequence[PresentedOffer], asked: Preselection, chosen: PresentedOffer | None
+) -> str:
+    """Why something else is chosen than what was asked for, or nothing; empty if it is that."""
+    sentences = _why_not(offers, asked, chosen)
+    if sentences and chosen is not None:
+        sentences.append(_("{title} is chosen instead.").format(title=chosen.title))
+    if chosen is None:
+        sentences.append(
+            _("None of these can be started at the moment. The reasons stand beside each profile.")
+        )
+    return " ".join(sentences)
+
+
+def _why_not(
+    offers: Sequence[PresentedOffer], asked: Preselection, chosen: PresentedOffer | None
+) -> list[str]:
+    wanted = next((offer for offer in offers if offer.slug == asked.profile), None)
+    if wanted is None and (asked.profile or not asked.holds):
+        if asked.is_linked:
+            return [_("What the link asks for is not offered to you.")]
+        return [_("What you chose last is not offered to you any more.")]
+    if wanted is None or wanted is chosen or chosen is None:
+        return []
+    words: dict[bool, Any] = {
+        True: _("{title}, which the link asks for, cannot be started now."),
+        False: _("{title}, which you chose last, cannot be started now."),
+    }
+    return [words[asked.is_linked].format(title=wanted.title)]

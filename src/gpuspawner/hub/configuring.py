@@ -10,7 +10,7 @@ from jupyterhub.app import JupyterHub
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
-from gpuspawner.hub import offers, pending
+from gpuspawner.hub import choosing, offers, pending
 from gpuspawner.kubespawner_config import loaded_catalog
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
@@ -47,14 +47,14 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
 
 
 def _add_pages(c: Any) -> None:
-    """The page of a start under way, behind the templates that the operator has, and the API."""
+    """Our pages, behind the templates that the operator has, and the API."""
     paths = c.JupyterHub.template_paths
     if isinstance(paths, list | tuple):
         c.JupyterHub.template_paths = list(dict.fromkeys([*paths, str(pending.TEMPLATES)]))
     else:
         # Not a list as yet: before JupyterHub's own, and behind what the operator prepends.
         paths.insert(0, str(pending.TEMPLATES))
-    ours = [*pending.handlers(), *offers.handlers()]
+    ours = [*pending.handlers(), *choosing.handlers(), *offers.handlers()]
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
         c.JupyterHub.extra_handlers = [*given, *ours]
