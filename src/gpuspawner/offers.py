@@ -219,8 +219,13 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         grown = promised_once(grown, confined, view.snapshot, view.verdict_on, templates)
     standing = _standing(verdict, grown)
     if standing is Standing.EVICTS and left.avoids:
-        # Others may make way on just the nodes that it keeps off.
-        verdict = view.verdict_on(confined, view.snapshot)
+        # Others may make way on just the nodes that it keeps off, which are for it all the same.
+        verdict = msgspec.structs.replace(
+            view.verdict_on(confined, view.snapshot),
+            devices=found.devices,
+            slots_if_empty=found.slots_if_empty,
+            slots_taken=found.slots_taken,
+        )
         standing = _standing(verdict, grown)
     if standing is Standing.CAN_START_NODE and START_A_NODE not in draft.profile.when_full:
         standing = Standing.BUSY

@@ -1,15 +1,47 @@
-"""What there is of an offer's units."""
+"""The units that could serve a profile: how many are free, in use, and not usable for it.
+
+With an accelerator a unit is one of its devices (a GPU, a slice, a share); without one, a device of
+the extended resource that the pod asks for all the same, such as an nvidia.com/gpu that
+``kubespawner_override`` adds: of several that of which there are enough for the fewest servers. All
+devices count that are on nodes where the pod could be placed as far as its own rules and their
+taints go, by the nodes' capacity. For a pod that asks for no device, a unit is one such server.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gpuspawner.capacity.model import PodRequest
+from gpuspawner.catalog import Accelerator
+from gpuspawner.fit import Devices, Verdict
 from gpuspawner.offers import Offer, Standing
+
+_NOT_COUNTED = frozenset({Standing.UNKNOWN, Standing.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Units that could serve a profile."""
+    """Units of one kind.
+
+    Of devices:
+
+    Attributes:
+        free: such servers could take them now, one after another. Of three GPUs that are left on a
+            node, a profile of two can take two. A quota can leave fewer.
+        used: pods hold them, or starts that are under way; also on closed nodes.
+        unusable: all others. They are free on a node that is closed or too small, or has too
+            little of something else left; too few of them are left together; they are unhealthy,
+            kept for those who wait in line, or over a quota.
+
+    Of servers without a device:
+
+    Attributes:
+        free: as many could be started now, one after another.
+        used: as many less than if nothing else ran, since other pods (those of the system, too)
+            take their room on open nodes.
+        unusable: all others, for which closed nodes would have room, if nothing else ran there,
+            or open ones have: a quota, the line or the profile's volumes are in the way.
+    """
 
     free: int
     used: int
@@ -22,11 +54,52 @@ class Units:
 
 
 def units_of(offer: Offer) -> Units | None:
-    """Those of an offer; None if they are not known."""
-    verdict = offer.verdict
-    if verdict is None or offer.standing is Standing.UNKNOWN or verdict.slots is None:
+    """The units that could serve what is offered; None if any of the three is not known.
+
+    That is so while the cluster is not known, or it is not known whether the profile fits or how
+    often; where something on the nodes cannot be read; where DRA may serve what the pod asks for;
+    where a queue decides how many are let through; and where it is not known what admission makes
+    of the pod. For what never fits, is busy, needs a new node, or fits once others have made way,
+    nothing is free.
+    """
+    verdict, planned = offer.verdict, offer.plan
+    if verdict is None or planned is None or not offer.freshness.is_live:
         return None
-    count = max(1, offer.profile.count)
-    total = verdict.slots_if_empty * count
-    free = verdict.slots * count
-    return Units(free, total - free, 0)
+    if offer.standing in _NOT_COUNTED or offer.unadmitted or planned.request.resource_claims:
+        return None
+    device = _device(offer.accelerator, planned.request, verdict)
+    if device is None:
+        return None
+    return _devices(device, planned.request, verdict) if device else _servers(verdict)
+
+
+def _device(accelerator: Accelerator | None, request: PodRequest, verdict: Verdict) -> str | None:
+    """The extended resource that is counted; empty if the pod asks for none.
+
+    None if that of the accelerator is not what the pod asks for in the end, or it cannot be told
+    which is the scarcest.
+    """
+    asked = {name: amount for name, amount in request.requests.items() if "/" in name and amount}
+    if accelerator is not None:
+        return accelerator.resource if accelerator.resource in asked else None
+    devices = verdict.devices
+    if devices is None or not asked.keys() <= devices.keys():
+        return None
+    return min(asked, key=lambda name: (devices[name].there // asked[name], name), default="")
+
+
+def _devices(resource: str, request: PodRequest, verdict: Verdict) -> Units | None:
+    devices: Devices | None = (verdict.devices or {}).get(resource)
+    if devices is None or verdict.slots is None:
+        return None
+    left = devices.there - devices.held
+    free = min(left, verdict.slots * request.requests[resource])
+    return Units(free, devices.held, left - free)
+
+
+def _servers(verdict: Verdict) -> Units | None:
+    if verdict.slots is None or verdict.slots_taken is None:
+        return None
+    left = verdict.slots_if_empty - verdict.slots_taken
+    free = min(left, verdict.slots)
+    return Units(free, verdict.slots_taken, left - free)

@@ -20,6 +20,7 @@ from gpuspawner.fit.scaling import Growth, NodeTemplate, growths
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition
 from gpuspawner.fit.verdict import (
+    Devices,
     Shortfall,
     Verdict,
     feasible_nodes,
@@ -29,6 +30,7 @@ from gpuspawner.fit.verdict import (
 )
 
 __all__ = [
+    "Devices",
     "Growth",
     "Hindrance",
     "NodeTemplate",

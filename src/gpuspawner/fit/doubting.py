@@ -17,7 +17,8 @@ def doubted(
     """A yes becomes unknown where it rests on doubtful nodes alone, and so does eviction.
 
     A pod that cannot be read only takes away, so a no stays what it is; a node that cannot be
-    read may be the one that takes the pod.
+    read may be the one that takes the pod. How many devices there are, and how many of them are
+    held, is not known then.
 
     Args:
         verdict: what was judged without the objects that cannot be read.
@@ -26,6 +27,7 @@ def doubted(
     """
     if not nodes:
         return verdict
+    verdict = replace(verdict, devices=None, slots_taken=None)
     if not verdict.fits:
         return _doubted_no(verdict, hides_a_node=hides_a_node)
     sound = {} if None in nodes else {n: s for n, s in verdict.nodes.items() if n not in nodes}

@@ -26,12 +26,14 @@ class NodeFinding(msgspec.Struct, frozen=True, gc=False):
         slots_if_empty: how many such pods it would take if nothing ran on it; 0 if it is not for
             the pod.
         notes: what the node is going through, if it is for the pod.
+        devices: how many it has of each device that the pod asks for, if it is for the pod.
     """
 
     first: Reasons
     hindrances: frozenset[Hindrance]
     slots_if_empty: int
     notes: tuple[Note, ...] = ()
+    devices: tuple[tuple[str, int], ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +50,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
         free: what is left of each device the pod asks for, if the node is open and for the pod.
         evictable: whether only what runs there is in the way, and some of it has lower priority.
         slots: how many such pods it takes one after another.
+        devices: how many it has of each device that the pod asks for, if it is for the pod.
+        held: how many of these pods hold.
     """
 
     first: Reasons
@@ -58,6 +62,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     free: tuple[tuple[str, int], ...]
     evictable: bool
     slots: int
+    devices: tuple[tuple[str, int], ...] = ()
+    held: tuple[tuple[str, int], ...] = ()
 
 
 _NOTHING_SHORT: frozenset[str] = frozenset()
@@ -77,6 +83,7 @@ def examine_node(request: PodRequest, state: NodeState) -> NodeFinding:
         if is_for_pod
         else 0,
         notes=notes_on(request, state.node) if is_for_pod else (),
+        devices=resources.devices_there(request, state.node) if is_for_pod else (),
     )
 
 
@@ -110,6 +117,8 @@ def examine(request: PodRequest, state: NodeState, node: NodeFinding | None = No
         free=() if node.hindrances else room.free,
         evictable=bool(first) and is_evictable(request, state, first),
         slots=0 if first else node_ports.at_most(request, room.slots),
+        devices=node.devices,
+        held=room.held if node.devices else (),
     )
 
 

@@ -20,11 +20,13 @@ class Room(msgspec.Struct, frozen=True, gc=False):
         reasons: why it is not enough; none if it is.
         slots: how many such pods the node takes one after another, by resources alone.
         free: what is left of each extended resource that the pod asks for.
+        held: how much of it pods hold.
     """
 
     reasons: Reasons
     slots: int
     free: tuple[tuple[str, int], ...]
+    held: tuple[tuple[str, int], ...] = ()
 
 
 def check(request: PodRequest, state: NodeState) -> Reasons:
@@ -42,6 +44,7 @@ def room(request: PodRequest, state: NodeState) -> Room:
     allocatable, requested = state.node.allocatable, state.requested
     reasons: list[Reason] = []
     free: list[tuple[str, int]] = []
+    held: list[tuple[str, int]] = []
     places = allocatable.get(_PODS, 0)
     slots = [places - state.pod_count]
     if slots[0] < 1:
@@ -51,14 +54,32 @@ def room(request: PodRequest, state: NodeState) -> Room:
         if asked <= 0 or (request.delegable and is_delegated(request, resource, state.node)):
             continue
         offered = allocatable.get(resource, 0)
-        left = offered - requested.get(resource, 0)
+        taken = requested.get(resource, 0)
+        left = offered - taken
         if left < asked:
             hindrance = _hindrance(resource, asked, state.node)
             reasons.append(Reason(f"Insufficient {resource}", hindrance, resource, asked, offered))
         slots.append(left // asked)
         if "/" in resource:
             free.append((resource, max(0, left)))
-    return Room(tuple(reasons), max(0, min(slots)), tuple(free))
+            # A device that a pod holds may be gone by now, and is counted nowhere then.
+            if taken and (taken := min(taken, devices_on(state.node, resource))):
+                held.append((resource, taken))
+    return Room(tuple(reasons), max(0, min(slots)), tuple(free), tuple(held))
+
+
+def devices_on(node: Node, resource: str) -> int:
+    """How many devices of an extended resource a node has, those that are unhealthy included."""
+    return max(node.capacity.get(resource, 0), node.allocatable.get(resource, 0))
+
+
+def devices_there(request: PodRequest, node: Node) -> tuple[tuple[str, int], ...]:
+    """`devices_on` a node for each extended resource that the pod asks for; zeros left out."""
+    return tuple(
+        (resource, devices)
+        for resource, asked in request.requests.items()
+        if asked > 0 and "/" in resource and (devices := devices_on(node, resource))
+    )
 
 
 def slots_if_empty(request: PodRequest, node: Node) -> int:

@@ -26,12 +26,15 @@ class Tally:
         slots: by the name of each node that takes the pod.
         room: the sum of them.
         slots_if_empty: over the nodes that are for the pod.
+        closed_slots: those of them on nodes that take no pods at present.
         reasons: number of nodes by the words of the first check that refuses.
         eligible: names of the nodes that are for the pod.
         lasting: how many nodes cannot take it, whatever leaves them.
         closed: how many are for it and large enough, but take no pods at present.
         short: how many are for it, large enough and open, but full, by what they are short of.
         free: number of nodes by device and by how many are left there, zeros left out.
+        devices: how many there are of each device on the nodes that are for it, zeros left out.
+        held: how many of these pods hold, zeros left out.
         notes: on how many nodes that are for it something is going on.
         evictable: names of the nodes where eviction could make room.
         largest: the most of each resource that a node that is for the pod has in all, once somebody
@@ -43,12 +46,15 @@ class Tally:
     slots: PartedMapping[int] = field(default_factory=PartedMapping)
     room: int = 0
     slots_if_empty: int = 0
+    closed_slots: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     eligible: set[str] = field(default_factory=set)
     lasting: int = 0
     closed: int = 0
     short: dict[frozenset[str], int] = field(default_factory=dict)
     free: dict[tuple[str, int], int] = field(default_factory=dict)
+    devices: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
     notes: dict[Note, int] = field(default_factory=dict)
     evictable: set[str] = field(default_factory=set)
     largest: Mapping[str, int] | None = None
@@ -89,6 +95,9 @@ class Tally:
         if finding.free != before.free:
             self._count_free(before, -1)
             self._count_free(finding, +1)
+        if finding.held != before.held:
+            self._count_held(before, -1)
+            self._count_held(finding, +1)
 
     def copy(self) -> Tally:
         """The sums as they are now."""
@@ -103,21 +112,30 @@ class Tally:
                 _add(self.reasons, reason.words, sign)
             is_lasting = not _LASTING.isdisjoint(hindrances)
             self.lasting += sign * is_lasting
-            self.closed += sign * (Hindrance.CLOSED in hindrances and not is_lasting)
+            if Hindrance.CLOSED in hindrances:
+                self.closed += sign * (not is_lasting)
+                self.closed_slots += sign * finding.slots_if_empty
             if hindrances == _ONLY_FULL and finding.short:
                 _add(self.short, finding.short, sign)
         for note in finding.notes:
             _add(self.notes, note, sign)
+        for device, number in finding.devices:
+            _add(self.devices, device, sign * number)
         self._count_free(finding, sign)
+        self._count_held(finding, sign)
 
     def _count_free(self, finding: Finding, sign: int) -> None:
         for block in finding.free:
             if block[1]:
                 _add(self.free, block, sign)
 
+    def _count_held(self, finding: Finding, sign: int) -> None:
+        for device, number in finding.held:
+            _add(self.held, device, sign * number)
 
-def _add(counts: dict[_K, int], key: _K, sign: int) -> None:
-    number = counts.get(key, 0) + sign
+
+def _add(counts: dict[_K, int], key: _K, more: int) -> None:
+    number = counts.get(key, 0) + more
     if number:
         counts[key] = number
     else:

@@ -31,6 +31,18 @@ class Shortfall:
     most: int
 
 
+class Devices(msgspec.Struct, frozen=True, gc=False):
+    """The devices of one kind on the nodes that are for a pod, whatever state these are in.
+
+    Attributes:
+        there: how many there are by the nodes' capacity, unhealthy ones included.
+        held: how many of them pods hold, or are promised by the scheduler.
+    """
+
+    there: int
+    held: int
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """Whether a pod would be scheduled now, how many more, and if not, why not.
 
@@ -53,6 +65,10 @@ class Verdict(msgspec.Struct, frozen=True):
             by the resources that they are short of.
         free: for each device the pod asks for: how many are left on a node that is open and for
             the pod, and on how many nodes it is that many. Zeros are not listed.
+        devices: how many there are of each device the pod asks for, and how many are held; those
+            that DRA may serve in its place are left out. None if it is not known.
+        slots_taken: how many of `slots_if_empty` the pods on open nodes leave no room for; None if
+            it is not known.
         notes: on how many of the nodes that are for the pod something is going on, by what it is.
         unchecked: what could not be checked, in the API's words.
         queued: names of the scheduling gates for which the pod waits in a queue.
@@ -76,6 +92,8 @@ class Verdict(msgspec.Struct, frozen=True):
     taken_nodes: int = 0
     short: Mapping[frozenset[str], int] = {}
     free: Mapping[str, Mapping[int, int]] = {}
+    devices: Mapping[str, Devices] | None = None
+    slots_taken: int | None = None
     notes: Mapping[Note, int] = {}
     unchecked: tuple[str, ...] = ()
     queued: tuple[str, ...] = ()
@@ -149,6 +167,8 @@ def concluding(
         taken_nodes=asked.taken,
         short=tally.short.copy(),
         free=_free(tally),
+        devices=_devices(request, tally),
+        slots_taken=tally.slots_if_empty - tally.closed_slots - tally.room,
         notes=tally.notes.copy(),
         unchecked=tuple(sorted(doubts)),
         queued=request.gates,
@@ -278,6 +298,14 @@ def _free(tally: Tally) -> dict[str, dict[int, int]]:
     for (device, left), nodes in tally.free.items():
         found.setdefault(device, {})[left] = nodes
     return found
+
+
+def _devices(request: PodRequest, tally: Tally) -> dict[str, Devices]:
+    return {
+        resource: Devices(tally.devices.get(resource, 0), tally.held.get(resource, 0))
+        for resource, asked in request.requests.items()
+        if "/" in resource and asked > 0 and resource not in request.delegable
+    }
 
 
 def _shortfalls(request: PodRequest, snapshot: Snapshot, tally: Tally) -> tuple[Shortfall, ...]:
