@@ -12,6 +12,7 @@ from tests.builders import a_node, a_pod, a_request, a_snapshot
 from gpuspawner.capacity.assumed import as_assumed
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import (
+    HostPort,
     LabelSelector,
     Pod,
     PodAffinityTerm,
@@ -450,6 +451,34 @@ def test_where_other_pods_keep_away_a_time_is_proven_for_the_first_only() -> Non
     assert bound(snapshot, me) == 60.0 + LEEWAY
     assert bound(snapshot, me, a_waiter("alike", request, "n1")) is None
     assert bound(snapshot, a_waiter("me", request, "n2")) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        pytest.param((), 60.0 + LEEWAY, id="a neighbour that minds nobody changes nothing"),
+        pytest.param(
+            (PodAffinityTerm("kubernetes.io/hostname", NOTEBOOKS),),
+            None,
+            id="one that keeps it away and has no limit may stay for ever",
+        ),
+    ],
+)
+def test_a_time_is_proven_only_on_a_node_that_others_let_it_come_to(
+    terms: tuple[PodAffinityTerm, ...], expected: float | None
+) -> None:
+    neighbour = a_pod("neighbour", node="n1", anti_affinity=terms)
+    snapshot = a_snapshot(a_node("n1", gpus=1), *busy("n1", 1, ends_by=60.0), neighbour)
+    request = a_request(gpus=1, labels={"app": "notebook"})
+    assert bound(snapshot, a_waiter("me", request, "n1")) == expected
+
+
+def test_those_before_are_not_alike_if_they_ask_for_other_ports_of_the_node() -> None:
+    snapshot = two_nodes(busy("n1", 2, ends_by=60.0), busy("n2", 2, ends_by=90.0))
+    me = a_waiter("me", SINGLE, "n1")
+    with_port = replace(SINGLE, host_ports=(HostPort("", "TCP", 8443),))
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("first", with_port, "n2")) is None
 
 
 def test_nothing_is_proven_by_ends_where_more_than_room_decides() -> None:
