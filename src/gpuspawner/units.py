@@ -57,10 +57,12 @@ def units_of(offer: Offer) -> Units | None:
     """The units that could serve what is offered; None if any of the three is not known.
 
     That is so while the cluster is not known, or it is not known whether the profile fits or how
-    often; where something on the nodes cannot be read; where DRA may serve what the pod asks for;
-    where a queue decides how many are let through; and where it is not known what admission makes
-    of the pod. For what never fits, is busy, needs a new node, or fits once others have made way,
-    nothing is free.
+    often; where something on the nodes cannot be read; for a pod that claims devices from DRA, and
+    where DRA serves an extended resource in a way that cannot be counted; where a queue decides how
+    many are let through; where it is not known what admission makes of the pod; and if the pod does
+    not ask for the accelerator in the end.
+
+    Of what never fits, is busy, needs a new node, or fits once others have made way, none is free.
     """
     verdict, planned = offer.verdict, offer.plan
     if verdict is None or planned is None or not offer.freshness.is_live:
@@ -76,12 +78,11 @@ def units_of(offer: Offer) -> Units | None:
 def _device(accelerator: Accelerator | None, request: PodRequest, verdict: Verdict) -> str | None:
     """The extended resource that is counted; empty if the pod asks for none.
 
-    None if that of the accelerator is not what the pod asks for in the end, or it cannot be told
-    which is the scarcest.
+    None if it cannot be told which is the scarcest.
     """
-    asked = {name: amount for name, amount in request.requests.items() if "/" in name and amount}
     if accelerator is not None:
-        return accelerator.resource if accelerator.resource in asked else None
+        return accelerator.resource
+    asked = {name: amount for name, amount in request.requests.items() if "/" in name and amount}
     devices = verdict.devices
     if devices is None or not asked.keys() <= devices.keys():
         return None

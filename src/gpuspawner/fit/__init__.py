@@ -13,6 +13,7 @@ from gpuspawner.fit.certainty import (
     promised_once,
     room_requests,
 )
+from gpuspawner.fit.counting import Devices
 from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
@@ -20,7 +21,6 @@ from gpuspawner.fit.scaling import Growth, NodeTemplate, growths
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition
 from gpuspawner.fit.verdict import (
-    Devices,
     Shortfall,
     Verdict,
     feasible_nodes,

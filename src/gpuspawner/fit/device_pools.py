@@ -112,6 +112,11 @@ class PublishedDevices:
             )
         return self._doubtful[selectors]
 
+    @property
+    def has_shared(self) -> bool:
+        """Whether there are devices of more than one node, or such as may be."""
+        return bool(self._shared)
+
     @cached_property
     def is_settled(self) -> bool:
         """Whether asking for all devices fails nowhere: pools are whole, and not too large."""

@@ -122,6 +122,22 @@ class DynamicResources:
             free // (delegated.wants[0].request.count or 1),
         )
 
+    def devices(self, node: Node) -> tuple[int, int] | None:
+        """How many devices `node` has in place of the extended resource, and how many are held.
+
+        None if that cannot be told: also if nodes share some, which would count twice.
+        """
+        delegated = self._delegated(node)
+        if delegated is None:
+            return 0, 0
+        if len(delegated.wants) > 1 or self._wanted or self._known.published.has_shared:
+            return None
+        there, left = (
+            self._outcome(node, delegated, taken, heeding_taints=False).free
+            for taken in (_NOTHING_IN_USE, self._in_use)
+        )
+        return None if there is None or left is None else (there, there - left)
+
     def _delegated(self, node: Node) -> Claimed | None:
         """What DRA serves on `node` in place of extended resources."""
         wants = [
@@ -194,6 +210,18 @@ def slots_if_empty(checks: Iterable[object], nodes: Iterable[Node]) -> int:
         if isinstance(check, DynamicResources):
             return sum(map(check.if_empty, nodes))
     return 0
+
+
+def devices(checks: Iterable[object], nodes: Iterable[Node]) -> tuple[int, int] | None:
+    """The sums of `DynamicResources.devices` over some nodes; None if they cannot be told."""
+    for check in checks:
+        if isinstance(check, DynamicResources):
+            found = [check.devices(node) for node in nodes]
+            known = [one for one in found if one is not None]
+            if len(known) < len(found):
+                return None
+            return sum(there for there, _ in known), sum(held for _, held in known)
+    return None
 
 
 def _known(objects: ClusterObjects) -> _Known | None:

@@ -11,6 +11,7 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PodRequest
 from gpuspawner.fit import dynamic_resources, preemption, quota, volume_restrictions
 from gpuspawner.fit.copies import copies
+from gpuspawner.fit.counting import Devices, counted
 from gpuspawner.fit.delegation import with_delegable
 from gpuspawner.fit.examining import examine, is_evictable
 from gpuspawner.fit.reasons import Hindrance
@@ -29,18 +30,6 @@ class Shortfall:
     resource: str
     asked: int
     most: int
-
-
-class Devices(msgspec.Struct, frozen=True, gc=False):
-    """The devices of one kind on the nodes that are for a pod, whatever state these are in.
-
-    Attributes:
-        there: how many there are by the nodes' capacity, unhealthy ones included.
-        held: how many of them pods hold, or are promised by the scheduler.
-    """
-
-    there: int
-    held: int
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -65,8 +54,8 @@ class Verdict(msgspec.Struct, frozen=True):
             by the resources that they are short of.
         free: for each device the pod asks for: how many are left on a node that is open and for
             the pod, and on how many nodes it is that many. Zeros are not listed.
-        devices: how many there are of each device the pod asks for, and how many are held; those
-            that DRA may serve in its place are left out. None if it is not known.
+        devices: how many there are of each device the pod asks for, and how many are held; left
+            out if that cannot be told of what DRA serves. None if it is not known.
         slots_taken: how many of `slots_if_empty` the pods on open nodes leave no room for; None if
             it is not known.
         notes: on how many of the nodes that are for the pod something is going on, by what it is.
@@ -167,7 +156,7 @@ def concluding(
         taken_nodes=asked.taken,
         short=tally.short.copy(),
         free=_free(tally),
-        devices=_devices(request, tally),
+        devices=counted(request, snapshot, tally, survey),
         slots_taken=tally.slots_if_empty - tally.closed_slots - tally.room,
         notes=tally.notes.copy(),
         unchecked=tuple(sorted(doubts)),
@@ -298,14 +287,6 @@ def _free(tally: Tally) -> dict[str, dict[int, int]]:
     for (device, left), nodes in tally.free.items():
         found.setdefault(device, {})[left] = nodes
     return found
-
-
-def _devices(request: PodRequest, tally: Tally) -> dict[str, Devices]:
-    return {
-        resource: Devices(tally.devices.get(resource, 0), tally.held.get(resource, 0))
-        for resource, asked in request.requests.items()
-        if "/" in resource and asked > 0 and resource not in request.delegable
-    }
 
 
 def _shortfalls(request: PodRequest, snapshot: Snapshot, tally: Tally) -> tuple[Shortfall, ...]:
