@@ -21,26 +21,20 @@ _NOT_COUNTED = frozenset({Standing.UNKNOWN, Standing.QUEUED})
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Units of one kind.
-
-    Of devices:
+    """Units of one kind: devices, or servers of a profile without a device.
 
     Attributes:
-        free: such servers could take them now, one after another. Of three GPUs that are left on a
-            node, a profile of two can take two. A quota can leave fewer.
-        used: pods hold them, or starts that are under way; also on closed nodes.
-        unusable: all others. They are free on a node that is closed or too small, or has too
-            little of something else left; too few of them are left together; they are unhealthy,
-            kept for those who wait in line, or over a quota.
-
-    Of servers without a device:
-
-    Attributes:
-        free: as many could be started now, one after another.
-        used: as many less than if nothing else ran, since other pods (those of the system, too)
-            take their room on open nodes.
-        unusable: all others, for which closed nodes would have room, if nothing else ran there,
-            or open ones have: a quota, the line or the profile's volumes are in the way.
+        free: devices that such servers could take now, one after another: of three GPUs that are
+            left on a node, two for a profile of two. Or so many servers could be started. A quota
+            can leave fewer.
+        used: devices that pods hold, or starts that are under way, also on closed nodes. Or so many
+            servers less than if nothing else ran on the open nodes, since other pods (those of the
+            system, too) take their room.
+        unusable: all others. Devices that are free, but on a node that is closed or too small, or
+            has too little left of something else; or too few of them together; or unhealthy, over a
+            quota, or kept for those who wait in line. Or servers that closed nodes would have room
+            for, if nothing else ran there, and those that a quota, the line or the profile's
+            volumes keep from open ones.
     """
 
     free: int
