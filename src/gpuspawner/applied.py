@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from kubespawner import KubeSpawner
@@ -48,6 +49,20 @@ class AppliedSettings:
             return self._spawner._expand_all(value)
         except (AttributeError, LookupError, ValueError) as error:
             raise SettingError(f"{value!r} cannot be expanded: {error!r}") from error
+
+    def resolve(self, value: Any) -> Any:
+        """The value that an override gives a setting: what a function in it gives.
+
+        Raises:
+            SettingError: that would have to be awaited, which KubeSpawner does not do.
+        """
+        if callable(value):
+            value = value(self._spawner)
+            if isinstance(value, Coroutine):
+                value.close()
+            if isawaitable(value):
+                raise SettingError("a function in an override must not be async")
+        return plain(value, self._spawner.api.api_client.sanitize_for_serialization)
 
     def apply(self, settings: Mapping[str, Any]) -> None:
         """Change settings until `restore`; all or none.

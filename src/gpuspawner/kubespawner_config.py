@@ -27,11 +27,11 @@ loaded_catalog = cache(load_catalog_for_kubespawner)
 
 
 def ignored_settings(config: Any) -> list[str]:
-    """What a configuration says of KubeSpawner's own profiles, which the catalog replaces."""
+    """What a configuration says of KubeSpawner's own form, which ours replaces."""
     return [
         f"{section}.{name}"
         for section in ("Spawner", "KubeSpawner", "GPUSpawner")
-        for name in ("profile_list", "options_form", "options_from_form", "profile_form_template")
+        for name in ("options_form", "options_from_form", "profile_form_template")
         if config[section].get(name)
     ]
 
@@ -39,7 +39,7 @@ def ignored_settings(config: Any) -> list[str]:
 @cache
 def warn_once(log: logging.Logger, name: str) -> None:
     """Say, once in the life of the hub, that a setting has no effect."""
-    log.warning("%s is set and has no effect: GPUSpawner's profiles come from its catalog", name)
+    log.warning("%s is set and has no effect: GPUSpawner has a form of its own", name)
 
 
 def plain(value: Any, serialize: Callable[[Any], Any]) -> Any:

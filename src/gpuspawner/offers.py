@@ -30,7 +30,7 @@ from gpuspawner.fit import (
     promised_once,
 )
 from gpuspawner.line import Waiter, competitors, left_by
-from gpuspawner.pod import PodPlan, Settings, keeping_off, plan
+from gpuspawner.pod import PodPlan, Settings, as_planned, keeping_off, plan
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.quantity import parse_amount
 from gpuspawner.selection import Selection
@@ -83,6 +83,7 @@ class Situation:
     Attributes:
         base: the configured values of the traits `gpuspawner.pod.base_names` names.
         expand: replaces ``{username}`` and the like, as KubeSpawner will.
+        resolve: gives the value of a setting where an override has a function for it.
         measured: how long the hub's starts took.
     """
 
@@ -92,6 +93,7 @@ class Situation:
     view: View
     expand: Callable[[Any], Any] = lambda value: value
     measured: Measured = NOTHING_YET
+    resolve: Callable[[Any], Any] = lambda value: value
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def drafts_in(situation: Situation) -> Iterator[Offer]:
 def draft_of(selection: Selection, situation: Situation) -> Offer | None:
     """`offer_of`, not yet `judged`: nothing is known of where it stands."""
     profile, catalog = selection.profile, situation.catalog
-    decision = decide(catalog.access, situation.person, profile.slug)
+    decision = decide(catalog.rules_for(profile.slug), situation.person, profile.slug)
     if not decision.allowed:
         return None
     draft = Offer(
@@ -188,11 +190,21 @@ def draft_of(selection: Selection, situation: Situation) -> Offer | None:
         volumes={name: catalog.volumes[name] for name in profile.volumes},
     )
     try:
-        planned = plan(profile, catalog, situation.base, selection.image, expand=situation.expand)
+        planned = plan(
+            profile,
+            catalog,
+            situation.base,
+            selection.image,
+            options=selection.options,
+            expand=situation.expand,
+            resolve=situation.resolve,
+        )
+        profile = as_planned(profile, catalog, planned)
     except Exception as error:  # noqa: BLE001 - one profile's fault must not take the others away
         fault = str(error) if isinstance(error, GPUSpawnerError) else repr(error)
         return replace(draft, standing=Standing.NEVER, fault=fault)
-    return replace(draft, plan=planned)
+    accelerator = catalog.accelerators[profile.accelerator] if profile.accelerator else None
+    return replace(draft, plan=planned, profile=profile, accelerator=accelerator)
 
 
 def judged(draft: Offer, situation: Situation) -> Offer:

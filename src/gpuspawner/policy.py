@@ -7,9 +7,9 @@ nothing is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gpuspawner.catalog import AccessRule, matches
+from gpuspawner.catalog import AccessRule, Catalog, Profile, ProfileOption, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,38 @@ def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decisio
         if grant:
             return Decision(profile, allowed=not rule.deny, rule=number, grant=grant)
     return Decision(profile, allowed=False)
+
+
+def open_to(catalog: Catalog, person: Person) -> Catalog:
+    """A catalog with those choices of its profiles' options that are open to a person.
+
+    A profile of which an option has nothing left for them is left out; which profiles are open to
+    them `decide` says. It is the same object if nothing is closed to them.
+    """
+    opened = [_open_profile(profile, person) for profile in catalog.profiles]
+    if all(one is other for one, other in zip(opened, catalog.profiles, strict=True)):
+        return catalog
+    kept = tuple(profile for profile in opened if profile is not None)
+    return catalog.model_copy(update={"profiles": kept})
+
+
+def _open_profile(profile: Profile, person: Person) -> Profile | None:
+    if profile.entry is None:
+        return profile
+    options = tuple(_open_option(option, person) for option in profile.options)
+    if options == profile.options:
+        return profile
+    if any(not option.choices and option.unlisted is None for option in options):
+        return None
+    return profile.of_entry(replace(profile.entry, options=options))
+
+
+def _open_option(option: ProfileOption, person: Person) -> ProfileOption:
+    choices = tuple(choice for choice in option.choices if _grant(choice.access, person))
+    unlisted = option.unlisted
+    if unlisted is not None and not _grant(unlisted.access, person):
+        unlisted = None
+    return replace(option, choices=choices, unlisted=unlisted)
 
 
 def _grant(rule: AccessRule, person: Person) -> str:

@@ -12,8 +12,9 @@ from typing import Literal
 from gpuspawner import wording
 from gpuspawner.alternatives import nearest
 from gpuspawner.capacity.freshness import State
-from gpuspawner.catalog import Amounts, Profile, Sharing, Volume, duration_seconds
+from gpuspawner.catalog import Amounts, Profile, ProfileOption, Sharing, Volume, duration_seconds
 from gpuspawner.offers import Offer
+from gpuspawner.pod import extended_resources
 from gpuspawner.quantity import format_amount, parse_amount
 from gpuspawner.units import units_of
 
@@ -70,6 +71,52 @@ class PresentedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentedChoice:
+    """One of the choices of an option.
+
+    Attributes:
+        default: whether it is taken if none is made; of the choices, exactly one is.
+    """
+
+    slug: str
+    title: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedUnlisted:
+    """What may be written instead of choosing.
+
+    Attributes:
+        title: of the text field.
+        title_among_choices: of the choice by which the text field counts.
+        pattern: a regular expression of Python that all of the text matches; empty for any text.
+        message: what to write; may be empty.
+    """
+
+    title: str
+    title_among_choices: str
+    pattern: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedOption:
+    """Something to choose within a profile.
+
+    Attributes:
+        name: what a start calls it.
+        choices: empty if something has to be written.
+        unlisted: None if there is nothing but the choices.
+    """
+
+    name: str
+    title: str
+    choices: tuple[PresentedChoice, ...]
+    unlisted: PresentedUnlisted | None
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedVolume:
     """A volume of the catalog, by its name there.
 
@@ -110,6 +157,7 @@ class PresentedOffer:
         default: whether it is started if no profile is chosen.
         facts: cpu, memory and how long it runs at most, in words.
         session_limit: seconds that it runs at most; None if there is no limit.
+        options: of an entry of KubeSpawner's own list; the rest is as with their defaults.
         granted_by: the person's own group, or their name, by which they may have it.
         standing: a word of `gpuspawner.offers.Standing`.
         availability: a sentence, without its full stop.
@@ -131,6 +179,7 @@ class PresentedOffer:
     facts: tuple[str, ...]
     session_limit: int | None
     images: tuple[PresentedImage, ...]
+    options: tuple[PresentedOption, ...]
     volumes: tuple[PresentedVolume, ...]
     granted_by: str
     standing: str
@@ -188,13 +237,14 @@ def _presented(offer: Offer, startable: Sequence[Offer]) -> PresentedOffer:
         title=profile.title,
         description=profile.description,
         default=profile.default,
-        kind=_KINDS[offer.accelerator.sharing] if offer.accelerator is not None else "cpu",
+        kind=_kind(offer),
         accelerator=_accelerator(offer),
         cpu=_amounts("cpu", profile.cpu),
         memory=_amounts("memory", profile.memory),
-        facts=_facts(profile),
+        facts=(*_devices(offer), *_facts(profile)),
         session_limit=None if limit is None else duration_seconds(limit),
         images=_images(profile),
+        options=tuple(map(_option, profile.options)),
         volumes=tuple(_volume(name, volume) for name, volume in offer.volumes.items()),
         granted_by=offer.decision.grant,
         standing=offer.standing.value,
@@ -245,6 +295,46 @@ def _images(profile: Profile) -> tuple[PresentedImage, ...]:
         PresentedImage(image.slug, image.title, image.default or (not marked and number == 0))
         for number, image in enumerate(profile.images)
     )
+
+
+def _option(option: ProfileOption) -> PresentedOption:
+    default, unlisted = option.default, option.unlisted
+    return PresentedOption(
+        option.name,
+        option.title,
+        tuple(
+            PresentedChoice(choice.slug, choice.title, choice is default)
+            for choice in option.choices
+        ),
+        None
+        if unlisted is None
+        else PresentedUnlisted(
+            unlisted.title, unlisted.title_among_choices, unlisted.pattern, unlisted.message
+        ),
+    )
+
+
+def _kind(offer: Offer) -> Kind:
+    if offer.accelerator is not None:
+        return _KINDS[offer.accelerator.sharing]
+    names = [name.rpartition("/")[2] for name in _unnamed(offer)]
+    kinds: tuple[tuple[Kind, bool], ...] = (
+        ("shared", any(name.endswith(".shared") for name in names)),
+        ("slice", any(name.startswith("mig-") for name in names)),
+        ("gpu", any(name.endswith("gpu") for name in names)),
+    )
+    return next((kind for kind, is_it in kinds if is_it), "cpu")
+
+
+def _devices(offer: Offer) -> tuple[str, ...]:
+    return tuple(f"{count} {resource}" for resource, count in _unnamed(offer).items())
+
+
+def _unnamed(offer: Offer) -> dict[str, int]:
+    """The devices of an entry that names no accelerator to show."""
+    if offer.profile.entry is None or offer.accelerator is not None or offer.plan is None:
+        return {}
+    return extended_resources(offer.plan)
 
 
 def _volume(name: str, volume: Volume) -> PresentedVolume:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jupyterhub.utils import maybe_future
 from kubernetes_asyncio.client import ApiException
 from traitlets import Float, TraitError, Unicode, default
 
@@ -18,7 +19,7 @@ from gpuspawner.alternatives import nearest
 from gpuspawner.applied import AppliedSettings
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.shared import shared_cluster
-from gpuspawner.catalog import Catalog, CatalogError, Profile
+from gpuspawner.catalog import Catalog, CatalogError, Profile, is_dynamic
 from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
@@ -29,13 +30,16 @@ from gpuspawner.kubespawner_config import (
 from gpuspawner.language import accepted, speaking
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in, pool_of
 from gpuspawner.policy import Person, decide
+from gpuspawner.profile_list import ProfileList
 from gpuspawner.refusals import NOT_ALLOWED, SEE_THE_LOG, SpawnRefusedError, refusal_of_offer
 from gpuspawner.refusing import RefusingKubeSpawner
 from gpuspawner.selection import (
     IMAGE_OPTION,
     Selection,
     SelectionError,
+    as_options,
     no_such_profile,
+    of_form,
     read_selection,
 )
 from gpuspawner.starting.measuring import Ground
@@ -47,6 +51,7 @@ NOTHING_ALLOWED = (
     "No server profile is open to this account: none of its groups has access to one. "
     "Ask the people who run this hub."
 )
+_LIST_FAILS = f"The list of server profiles cannot be read at the moment. {SEE_THE_LOG}"
 _CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
 _CHOOSE = "Choose one of those on the spawn page."
 _PATIENCE = 0.8
@@ -56,8 +61,9 @@ _PATIENCE = 0.8
 class GPUSpawner(RefusingKubeSpawner):
     """A KubeSpawner that offers each person the profiles their groups allow, and what is free.
 
-    ``profile_list``, ``options_form`` and ``options_from_form`` keep their meaning for nobody:
-    every way into a start ends in `load_user_options`, which judges afresh.
+    The entries of KubeSpawner's own ``profile_list`` come after the catalog's profiles. Every way
+    into a start ends in `load_user_options`, which judges afresh; ``options_form`` and
+    ``options_from_form`` keep their meaning for nobody.
     """
 
     catalog_file = Unicode(
@@ -73,6 +79,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._applied = AppliedSettings(self)
+        self._profile_list = ProfileList(self)
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
         self._offer: Offer | None = None
@@ -88,12 +95,15 @@ class GPUSpawner(RefusingKubeSpawner):
 
     @property
     def catalog(self) -> Catalog:
-        """The catalog in force.
+        """The catalog in force, with the entries of ``profile_list`` as far as they are known.
 
         Raises:
             CatalogError: it was never loaded and cannot be.
         """
-        return loaded_catalog(Path(self.catalog_file))
+        path, listed = Path(self.catalog_file), self._profile_list
+        is_needed = not listed.is_set or self.catalog_file != DEFAULT_CATALOG or path.exists()
+        own = loaded_catalog(path) if is_needed else None
+        return listed.beside(own, self.person) if listed.is_set or own is None else own
 
     @property
     def person(self) -> Person:
@@ -142,8 +152,11 @@ class GPUSpawner(RefusingKubeSpawner):
         Raises:
             SpawnRefusedError: 403 if no profile is allowed, 503 if there is no catalog.
         """
-        catalog, person = self._catalog_or_refuse(), self.person
-        if not any(decide(catalog.access, person, p.slug).allowed for p in catalog.profiles):
+        catalog, person = await self._catalog_or_refuse(), self.person
+        slugs = [profile.slug for profile in catalog.profiles]
+        if not any(decide(catalog.rules_for(slug), person, slug).allowed for slug in slugs):
+            if self._profile_list.is_failing:
+                raise SpawnRefusedError(503, "misconfigured", _LIST_FAILS)
             raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
         return await self._offers_in(catalog)
 
@@ -200,8 +213,13 @@ class GPUSpawner(RefusingKubeSpawner):
         """KubeSpawner's reading, and ``image`` as the API calls it, for links."""
         images = formdata.get(IMAGE_OPTION) or [""]
         others = {name: value for name, value in formdata.items() if name != IMAGE_OPTION}
-        options: dict[str, Any] = super()._options_from_form(others)
+        options = of_form(super()._options_from_form(others))
         return {IMAGE_OPTION: images[0], **options} if images[0] else options
+
+    async def run_pre_spawn_hook(self) -> None:
+        """JupyterHub's, before a start; how long that may wait is in the list's entry."""
+        await maybe_future(super().run_pre_spawn_hook())
+        await self._profile_list.ask()
 
     async def _offer_asked_for(self) -> Offer:
         self._announce_by_name()
@@ -221,9 +239,10 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def _claimed(self, patience: float = 0.0) -> Offer:
         """What is asked for, as the person may have it at this moment; claimed if it has room."""
-        catalog = self._catalog_or_refuse()
+        catalog = await self._catalog_or_refuse()
         selection = self._selection_or_refuse(catalog)
-        decision = decide(catalog.access, self.person, selection.profile.slug)
+        slug = selection.profile.slug
+        decision = decide(catalog.rules_for(slug), self.person, slug)
         if not decision.allowed:
             self.log.info(
                 "%s may not have %r: %s", self._log_name, decision.profile, decision.because
@@ -236,7 +255,8 @@ class GPUSpawner(RefusingKubeSpawner):
         offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, patience)
         return offer
 
-    def _catalog_or_refuse(self) -> Catalog:
+    async def _catalog_or_refuse(self) -> Catalog:
+        await self._profile_list.ask()
         try:
             return self.catalog
         except CatalogError as error:
@@ -251,6 +271,9 @@ class GPUSpawner(RefusingKubeSpawner):
         try:
             return read_selection(self.user_options, catalog)
         except SelectionError as error:
+            if self._profile_list.is_failing:
+                # What was asked for may well be of the list that cannot be had.
+                raise SpawnRefusedError(503, "misconfigured", _LIST_FAILS) from error
             raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_CHOOSE}") from error
 
     def _refuse_profile(self, selection: Selection) -> NoReturn:
@@ -263,7 +286,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def way_out(self) -> str:
         """What comes nearest to what was asked for, of all that the person can start now."""
-        offers = await self._offers_in(self._catalog_or_refuse())
+        offers = await self._offers_in(await self._catalog_or_refuse())
         return wording.instead(nearest(self._offer, offers))
 
     async def _offers_in(self, catalog: Catalog) -> list[Offer]:
@@ -291,11 +314,14 @@ class GPUSpawner(RefusingKubeSpawner):
             view,
             self._applied.expand,
             measured(),
+            self._applied.resolve,
         )
 
     def _drafts(self, situation: Situation) -> tuple[Offer, ...]:
         """What could be offered; the same as before as long as nothing that decides has changed."""
         ground = (situation.catalog, situation.person, situation.base, self.pvc_name, self.name)
+        if any(map(is_dynamic, situation.catalog.profiles)):
+            return tuple(drafts_in(situation))
         if self._drafted is None or self._drafted[0] != ground:
             self._drafted = (ground, tuple(drafts_in(situation)))
         return self._drafted[1]
@@ -314,13 +340,14 @@ class GPUSpawner(RefusingKubeSpawner):
     def _asked_for(self, catalog: Catalog) -> form.Preselection:
         """What a link asks for, or what was chosen last."""
         linked: dict[str, str] | None = getattr(self.handler, "linked_options", None)
-        options = self.user_options if linked is None else linked
+        options = self.user_options if linked is None else of_form(linked)
         is_linked = bool(linked)
         try:
             asked = read_selection(options, catalog)
         except SelectionError:
-            return form.Preselection(holds=False, is_linked=is_linked)
+            # Of nothing it cannot be said to be gone.
+            return form.Preselection(holds=not options, is_linked=is_linked)
         if asked.by_default:
             return form.Preselection()
-        choices = {IMAGE_OPTION: asked.image.slug} if asked.image else {}
+        choices = as_options(asked)
         return form.Preselection(asked.profile.slug, choices, is_linked=is_linked)

@@ -12,6 +12,16 @@ from gpuspawner.catalog.amounts import Amounts
 from gpuspawner.catalog.durations import duration_seconds
 from gpuspawner.catalog.loading import load_catalog, read_catalog
 from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
+from gpuspawner.catalog.options import (
+    UNLISTED,
+    Chosen,
+    Entry,
+    OptionChoice,
+    ProfileOption,
+    UnlistedChoice,
+    all_overrides,
+    overrides_of,
+)
 from gpuspawner.catalog.placement import (
     FieldRequirement,
     NodeSelectorTerm,
@@ -20,6 +30,8 @@ from gpuspawner.catalog.placement import (
 )
 from gpuspawner.catalog.problems import CatalogError, Problem
 from gpuspawner.catalog.schema import json_schema
+from gpuspawner.catalog.stock import Stocked, Traits, is_dynamic, with_profile_list
+from gpuspawner.catalog.texts import is_extended_resource, is_label_value
 from gpuspawner.catalog.volumes import (
     NFS,
     Claim,
@@ -35,29 +47,43 @@ __all__ = [
     "NFS",
     "REFUSE",
     "START_A_NODE",
+    "UNLISTED",
     "WAIT",
     "Accelerator",
     "AccessRule",
     "Amounts",
     "Catalog",
     "CatalogError",
+    "Chosen",
     "Claim",
     "EmptyDir",
+    "Entry",
     "Ephemeral",
     "FieldRequirement",
     "HostPath",
     "ImageChoice",
     "NodeSelectorTerm",
+    "OptionChoice",
     "Problem",
     "Profile",
+    "ProfileOption",
     "Requirement",
     "SharedMemory",
     "Sharing",
+    "Stocked",
     "Toleration",
+    "Traits",
+    "UnlistedChoice",
     "Volume",
+    "all_overrides",
     "duration_seconds",
+    "is_dynamic",
+    "is_extended_resource",
+    "is_label_value",
     "json_schema",
     "load_catalog",
     "matches",
+    "overrides_of",
     "read_catalog",
+    "with_profile_list",
 ]

@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     StrictBool,
     StrictInt,
     ValidationInfo,
@@ -21,6 +22,7 @@ from gpuspawner.catalog.base import Model
 from gpuspawner.catalog.checking import catalog_faults, repeated_slugs
 from gpuspawner.catalog.durations import Duration, duration_seconds
 from gpuspawner.catalog.node_pools import NodePool
+from gpuspawner.catalog.options import Entry, ProfileOption
 from gpuspawner.catalog.placement import NodeSelectorTerm, Toleration
 from gpuspawner.catalog.problems import Finding, shown, sound
 from gpuspawner.catalog.texts import (
@@ -169,6 +171,8 @@ class Profile(Model):
     kubespawner_override: dict[str, Any] = Field(default_factory=dict)
     """Traits of KubeSpawner that the fields above do not cover."""
 
+    _entry: Entry | None = PrivateAttr(default=None)
+
     @model_validator(mode="before")
     @classmethod
     def _count_one(cls, value: Any) -> Any:
@@ -179,6 +183,22 @@ class Profile(Model):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         return sound(self, _profile_faults(self))
+
+    @property
+    def entry(self) -> Entry | None:
+        """What an entry of KubeSpawner's ``profile_list`` says beyond; None for the catalog's."""
+        return self._entry
+
+    @property
+    def options(self) -> tuple[ProfileOption, ...]:
+        """What can be chosen within it, in the order in which the choices are applied."""
+        return self._entry.options if self._entry is not None else ()
+
+    def of_entry(self, entry: Entry) -> Self:
+        """The same profile as an entry of KubeSpawner's ``profile_list``."""
+        profile = self.model_copy()
+        profile._entry = entry
+        return profile
 
     @property
     def default_image(self) -> str | None:
@@ -250,6 +270,13 @@ class Catalog(Model):
     def profile(self, slug: str) -> Profile | None:
         """The profile of that slug."""
         return next((profile for profile in self.profiles if profile.slug == slug), None)
+
+    def rules_for(self, slug: str) -> tuple[AccessRule, ...]:
+        """The rules that decide who may have a profile; an entry of a list says it itself."""
+        profile = self.profile(slug)
+        if profile is None or profile.entry is None:
+            return self.access
+        return (profile.entry.access,)
 
     @property
     def default_profile(self) -> Profile:

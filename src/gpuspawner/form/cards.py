@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from gpuspawner.catalog import UNLISTED
 from gpuspawner.form.links import PageLinks
 from gpuspawner.form.rendering import template
 from gpuspawner.language import gettext as _
 from gpuspawner.language import spoken
-from gpuspawner.presenting import Kind, PresentedOffer
+from gpuspawner.presenting import Kind, PresentedOffer, PresentedOption
 from gpuspawner.quantity import format_amount
 
 _BEST_FIRST = ("free", "evicts", "can-start-node", "queued", "unknown", "busy", "never")
@@ -54,6 +55,15 @@ class Card:
         """The slug of the image that is selected."""
         default = next((image.slug for image in self.offer.images if image.default), "")
         return dict(self.choices).get("image") or default
+
+    def picked(self, option: PresentedOption) -> str:
+        """The choice of an option that is selected; `UNLISTED` where something is written."""
+        default = next((choice.slug for choice in option.choices if choice.default), UNLISTED)
+        return dict(self.choices).get(option.name) or default
+
+    def written(self, option: PresentedOption) -> str:
+        """What is written instead of choosing."""
+        return dict(self.choices).get(f"{option.name}--{UNLISTED}", "")
 
     @property
     def accelerator(self) -> str:

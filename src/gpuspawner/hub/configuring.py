@@ -12,6 +12,7 @@ from traitlets import TraitError
 from gpuspawner.catalog import CatalogError
 from gpuspawner.hub import choosing, offers, pending
 from gpuspawner.kubespawner_config import loaded_catalog
+from gpuspawner.profile_list import has_profile_list
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
 CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
@@ -27,7 +28,8 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     Args:
         c: the configuration object of ``jupyterhub_config.py``.
         catalog: the catalog's file. Without it ``c.GPUSpawner.catalog_file`` counts, then the
-            environment's ``GPUSPAWNER_CATALOG``, then ``/etc/gpuspawner/catalog.yaml``.
+            environment's ``GPUSPAWNER_CATALOG``, then ``/etc/gpuspawner/catalog.yaml``. With a
+            ``profile_list`` the last need not be there.
 
     Raises:
         TraitError: the catalog is not valid, and the text has every problem with its file and
@@ -36,8 +38,13 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     """
     given = Path(catalog or _configured(c) or os.environ.get(CATALOG_VARIABLE) or DEFAULT_CATALOG)
     path = given.absolute()
+    # KubeSpawner's own list can do without a catalog, where none is meant to be there.
+    is_needed = (
+        str(given) != DEFAULT_CATALOG or given.exists() or not has_profile_list(c, *_sections(c))
+    )
     try:
-        loaded_catalog(path)
+        if is_needed:
+            loaded_catalog(path)
     except CatalogError as error:
         raise TraitError(f"The catalog is not valid, so the hub does not start:\n{error}") from None
     if not _is_ours(c.JupyterHub.get("spawner_class")):
@@ -60,6 +67,13 @@ def _add_pages(c: Any) -> None:
         c.JupyterHub.extra_handlers = [*given, *ours]
     else:
         given.extend(ours)
+
+
+def _sections(c: Any) -> list[str]:
+    """The section of a subclass of ours that is configured."""
+    spawner_class = c.JupyterHub.get("spawner_class")
+    name = getattr(spawner_class, "__name__", spawner_class)
+    return [name.rpartition(".")[2]] if isinstance(name, str) else []
 
 
 def _configured(c: Any) -> str | None:

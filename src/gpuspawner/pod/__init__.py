@@ -19,6 +19,7 @@ from gpuspawner.pod.plan import (
     plan,
 )
 from gpuspawner.pod.shapes import SettingError
+from gpuspawner.pod.showing import as_planned, extended_resources
 
 __all__ = [
     "HAS_HOOKS",
@@ -29,8 +30,10 @@ __all__ = [
     "SettingError",
     "Settings",
     "admission_decides",
+    "as_planned",
     "avoiding",
     "base_names",
+    "extended_resources",
     "keeping_off",
     "plan",
     "pod_manifest",

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import product
 from typing import Any
 
 from gpuspawner.capacity.model import PodRequest, read_new_claim, read_request
-from gpuspawner.catalog import Accelerator, Amounts, Catalog, ImageChoice, Profile, duration_seconds
+from gpuspawner.catalog import (
+    Accelerator,
+    Amounts,
+    Catalog,
+    Chosen,
+    ImageChoice,
+    Profile,
+    all_overrides,
+    duration_seconds,
+    is_label_value,
+    overrides_of,
+)
 from gpuspawner.pod.conflicts import (
     DEADLINE,
     check_deadline,
@@ -35,6 +47,7 @@ Settings = Mapping[str, Any]
 
 PROFILE_LABEL = "gpuspawner/profile"
 _HOME_SETTINGS = ("pvc_name", "storage_")
+_LABEL_STEM = 54
 
 CHANGED_NAMES = frozenset(
     {
@@ -98,22 +111,26 @@ class PodPlan:
 
 def base_names(catalog: Catalog) -> frozenset[str]:
     """The traits whose configured values `plan` needs for this catalog."""
-    return BASE_NAMES.union(*(profile.kubespawner_override for profile in catalog.profiles))
+    changes = (change for profile in catalog.profiles for change in all_overrides(profile))
+    return BASE_NAMES.union(*changes)
 
 
-def plan(
+def plan(  # noqa: PLR0913 - a profile, what was chosen of it, and how its settings are read
     profile: Profile,
     catalog: Catalog,
     base: Settings,
     image: ImageChoice | None = None,
     *,
+    options: Chosen | None = None,
     expand: Expand = lambda value: value,
+    resolve: Expand = lambda value: value,
 ) -> PodPlan:
     """Merge a profile with the configured values of the traits in `base`, which stay as they are.
 
     Lists are added to, mappings are merged with the profile's value winning, and terms of a
     required node affinity are combined so that a node must satisfy both sides.
-    ``kubespawner_override`` comes last, with the meaning it has in KubeSpawner.
+    ``kubespawner_override`` comes last, with the meaning it has in KubeSpawner, and after it those
+    of the options. An entry of KubeSpawner's own list gets the pod that KubeSpawner makes of it.
 
     Args:
         profile: one of the catalog's.
@@ -121,21 +138,29 @@ def plan(
         base: values of the traits that `base_names` names, and, if they are to be judged, of
             `HUB_LABELS`, `HOME_CLAIM` and `HAS_HOOKS`.
         image: one of the profile's images; None takes its default.
+        options: what was chosen of the profile's options; the others take their default.
         expand: replaces ``{username}`` and the like, as KubeSpawner will.
+        resolve: gives the value of a setting where an override has a function for it.
 
     Raises:
         ConflictError: the two sides contradict each other.
         SettingError: the result holds what KubeSpawner would refuse.
         MalformedObjectError: the result is not a pod that can be judged.
     """
-    settings = _merged(profile, catalog, base)
+    changes = [
+        {name: resolve(value) for name, value in change.items()}
+        for change in overrides_of(profile, options or {})
+    ]
+    settings = _merged(profile, catalog, base, changes)
     chosen = image.image if image is not None else profile.default_image
     if chosen is not None and "image" not in profile.kubespawner_override:
         settings["image"] = chosen
-    changed = CHANGED_NAMES.union(profile.kubespawner_override)
+    overridden = set().union(*changes)
+    changed = CHANGED_NAMES | overridden
     manifest = pod_manifest(with_bytes(settings), expand)
-    request = _with_claims(read_request(manifest), settings, profile.kubespawner_override)
-    check_devices(profile, catalog, request)
+    request = _with_claims(read_request(manifest), settings, overridden)
+    if profile.entry is None:
+        check_devices(profile, catalog, request)
     check_deadline(profile, manifest)
     if profile.accelerator:
         check_placement(catalog.accelerators[profile.accelerator], manifest, request)
@@ -147,7 +172,9 @@ def plan(
     )
 
 
-def _with_claims(request: PodRequest, settings: Settings, overridden: Settings) -> PodRequest:
+def _with_claims(
+    request: PodRequest, settings: Settings, overridden: Collection[str]
+) -> PodRequest:
     """The home volume's claim is made just before the pod; hooks may make others.
 
     `HOME_CLAIM` is of the hub's settings, so an override of them makes a claim that is not known.
@@ -162,16 +189,19 @@ def _with_claims(request: PodRequest, settings: Settings, overridden: Settings) 
     )
 
 
-def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any]:
+def _merged(
+    profile: Profile, catalog: Catalog, base: Settings, changes: Sequence[Settings]
+) -> dict[str, Any]:
     settings: dict[str, Any] = copied(base)
     check_shapes(settings)
-    _drop_accelerators(settings, catalog)
+    if profile.entry is None:
+        _drop_accelerators(settings, catalog)
     _set_amounts(settings, "cpu", profile.cpu, lambda text: parse_amount("cpu", text) / 1000)
     _set_amounts(settings, "mem", profile.memory, lambda text: parse_amount("memory", text))
     settings["environment"] = {**(settings.get("environment") or {}), **profile.env}
     settings["extra_labels"] = {
         **(settings.get("extra_labels") or {}),
-        PROFILE_LABEL: profile.slug,
+        PROFILE_LABEL: _label_value(profile.slug),
     }
     if profile.accelerator:
         accelerator = catalog.accelerators[profile.accelerator]
@@ -186,10 +216,18 @@ def _merged(profile: Profile, catalog: Catalog, base: Settings) -> dict[str, Any
         volume, mount = volume_and_mount(name, catalog.volumes[name])
         settings["volumes"] = with_item(settings.get("volumes"), volume["name"], volume)
         settings["volume_mounts"] = with_item(settings.get("volume_mounts"), mount["name"], mount)
-    override(settings, profile.kubespawner_override)
+    for change in changes:
+        override(settings, change)
     check_shapes(settings)
     check_mounts(settings)
     return settings
+
+
+def _label_value(slug: str) -> str:
+    """A slug as a label has it; that of an entry can be too long for one."""
+    if is_label_value(slug):
+        return slug
+    return f"{slug[:_LABEL_STEM].rstrip('-_.')}-{sha256(slug.encode()).hexdigest()[:8]}"
 
 
 def _drop_accelerators(settings: dict[str, Any], catalog: Catalog) -> None:

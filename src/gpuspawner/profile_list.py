@@ -1,0 +1,103 @@
+"""KubeSpawner's own ``profile_list`` on one spawner, asked for and read.
+
+Of KubeSpawner 7.0 and 7.1 this leans on ``profile_list`` (a list, a mapping, or a function of the
+spawner, perhaps async) and on ``_deprecated_traits``, old names that its overrides still take.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from jupyterhub.utils import maybe_future
+from kubespawner import KubeSpawner
+
+from gpuspawner.catalog import Catalog, Stocked, Traits, with_profile_list
+from gpuspawner.policy import Person, open_to
+
+_PERIOD = 60.0
+"""Seconds in which the same is logged once."""
+_last_logged: dict[str, float] = {}
+_MOST_LOGGED = 200
+
+
+class ProfileList:
+    """The entries of a spawner's ``profile_list``, beside a catalog.
+
+    Args:
+        spawner: whose list it is.
+    """
+
+    def __init__(self, spawner: KubeSpawner) -> None:
+        self._spawner = spawner
+        self._given: object = None
+        self._read: tuple[object, Catalog | None, Stocked] | None = None
+        self.is_failing = False
+        """Whether the function that gives the list has raised, so that its entries are missing."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the operator has one at all; an empty list is none."""
+        return bool(self._spawner.profile_list)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether it has to be asked for each time."""
+        return callable(self._spawner.profile_list)
+
+    async def ask(self) -> None:
+        """Ask for the list, where a function gives it; what that raises is logged."""
+        if not self.is_function:
+            return
+        try:
+            self._given = await maybe_future(self._spawner.profile_list(self._spawner))
+        except Exception as error:  # noqa: BLE001 - the operator's own function; the catalog's profiles stay
+            self._given, self.is_failing = None, True
+            log_once_a_minute(self._spawner.log, f"profile_list raises {error!r}", error)
+        else:
+            self.is_failing = False
+
+    def beside(self, catalog: Catalog | None, person: Person) -> Catalog:
+        """A catalog with the entries after its own profiles, and the choices open to a person.
+
+        A list that is a function is as it was when it was last asked for.
+
+        Args:
+            catalog: None where the list is all there is.
+            person: whose server it is.
+        """
+        given = self._given if self.is_function else self._spawner.profile_list
+        read = self._read
+        if read is None or read[0] is not given or read[1] is not catalog:
+            read = self._read = (given, catalog, self._stocked(given, catalog))
+        return open_to(read[2].catalog, person)
+
+    def _stocked(self, given: object, catalog: Catalog | None) -> Stocked:
+        stocked = with_profile_list(given, catalog, traits_of(type(self._spawner)))
+        for problem in stocked.problems:
+            log_once_a_minute(self._spawner.log, problem)
+        return stocked
+
+
+def traits_of(spawner_class: type[KubeSpawner]) -> Traits:
+    """What an override may change on a spawner of a class."""
+    renamed = {old: new for old, (new, _) in KubeSpawner._deprecated_traits.items()}
+    return Traits(frozenset(spawner_class.class_trait_names()), renamed)
+
+
+def log_once_a_minute(log: logging.Logger, words: str, error: Exception | None = None) -> None:
+    """Log an error, unless the same words were logged within the last minute."""
+    now = time.monotonic()
+    if now - _last_logged.get(words, -_PERIOD) < _PERIOD:
+        return
+    if len(_last_logged) >= _MOST_LOGGED:
+        _last_logged.clear()
+    _last_logged[words] = now
+    log.error("%s", words, exc_info=error)
+
+
+def has_profile_list(config: Any, *sections: str) -> bool:
+    """Whether a hub's configuration sets a ``profile_list``."""
+    names = dict.fromkeys(("Spawner", "KubeSpawner", "GPUSpawner", *sections))
+    return any(config[name].get("profile_list") for name in names)
