@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.selection import Selection, SelectionError, read_selection
+from gpuspawner.catalog import Catalog, with_profile_list
+from gpuspawner.selection import Selection, SelectionError, of_form, read_selection
 
 from .builders import a_catalog, a_profile
 
@@ -204,3 +205,164 @@ def test_a_selection_survives_the_database(options: Any) -> None:
     except SelectionError:
         return
     assert read_selection(json.loads(json.dumps(options)), CATALOG) == selection
+
+
+def sized(**option: Any) -> Catalog:
+    """A catalog beside a list of one entry, with an option."""
+    choices = {"s": {"display_name": "Small"}, "l": {"display_name": "Large", "default": True}}
+    entry = {
+        "display_name": "Sized",
+        "profile_options": {"size": {"display_name": "Size", "choices": choices, **option}},
+    }
+    stocked = with_profile_list([entry], CATALOG)
+    assert stocked.problems == ()
+    return stocked.catalog
+
+
+WRITTEN = {
+    "enabled": True,
+    "display_name": "Another size",
+    "validation_regex": "[0-9]+ cores?",
+    "validation_message": "Write a number of cores, such as 4 cores.",
+}
+LETTERS = {"enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        pytest.param({}, {}, id="nothing, for which the default counts"),
+        pytest.param({"size": "s"}, {"size": "s"}, id="a choice"),
+        pytest.param({"size": ""}, {}, id="an empty choice is none"),
+        pytest.param({"size": None}, {}, id="a null choice is none"),
+        pytest.param(
+            {"size--unlisted-choice": "4 cores"}, {"size": ("4 cores",)}, id="what was written"
+        ),
+        pytest.param(
+            {"size": "s", "size--unlisted-choice": "4 cores"},
+            {"size": ("4 cores",)},
+            id="which counts before a choice, as in KubeSpawner",
+        ),
+        pytest.param({"size": "s", "size--unlisted-choice": ""}, {"size": "s"}, id="an empty text"),
+        pytest.param(
+            {"size": "unlisted-choice", "size--unlisted-choice": "1 core"},
+            {"size": ("1 core",)},
+            id="the choice of a form that something is written",
+        ),
+        pytest.param({"colour": "red", "image": ["x"], "profile_options": 7}, {}, id="what is not"),
+    ],
+)
+def test_what_is_chosen_of_options(options: dict[str, Any], chosen: dict[str, Any]) -> None:
+    selection = read_selection({"profile": "sized", **options}, sized(unlisted_choice=WRITTEN))
+    found = {
+        name: (choice,) if isinstance(choice, str) else choice.slug
+        for name, choice in selection.options.items()
+    }
+    assert found == chosen
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"size": "xl"}, "Sized has no choice 'xl' of Size.", id="an unknown choice"),
+        pytest.param({"size": "S"}, "Sized has no choice 'S' of Size.", id="in another case"),
+        pytest.param({"size": ["s"]}, "Sized has no choice ['s'] of Size.", id="a list"),
+        pytest.param({"size": {"s": 1}}, "Sized has no choice {'s': 1} of Size.", id="an object"),
+        pytest.param({"size": 0}, "Sized has no choice 0 of Size.", id="a number"),
+        pytest.param({"size": False}, "Sized has no choice False of Size.", id="a boolean"),
+        pytest.param(
+            {"size": "unlisted-choice"},
+            "Sized needs something to be written as Another size.",
+            id="the form's choice that something is written, and nothing is",
+        ),
+        *(
+            pytest.param(
+                {"size--unlisted-choice": text},
+                "Sized takes as Another size a text of at most 512 characters, without braces and "
+                "line breaks.",
+                id=name,
+            )
+            for name, text in {
+                "a text that is too long": "1" * 513,
+                "a huge one": HUGE,
+                "a list to write": ["4 cores"],
+                "a number to write": 4,
+                "an object to write": {"value": "4 cores"},
+                "True to write": True,
+                "what KubeSpawner would expand": "{username} cores",
+                "what would reach into objects": "{0.__class__}",
+                "a brace alone": "4 cores}",
+                "two lines": "4\ncores",
+                "a null": "4 cores\x00",
+                "half a surrogate pair": "\ud800",
+            }.items()
+        ),
+        *(
+            pytest.param(
+                {"size--unlisted-choice": text},
+                "What was written as Another size of Sized is not of the form that it takes. Write "
+                "a number of cores, such as 4 cores.",
+                id=name,
+            )
+            for name, text in {
+                "not as described": "many",
+                "more after what is described": "4 cores; rm -rf /",
+                "more before it": "x 4 cores",
+            }.items()
+        ),
+    ],
+)
+def test_what_is_refused_of_options(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SelectionError) as refused:
+        read_selection({"profile": "sized", **options}, sized(unlisted_choice=WRITTEN))
+    assert str(refused.value) == words
+
+
+def test_nothing_can_be_written_where_that_is_not_enabled() -> None:
+    options = {"profile": "sized", "size--unlisted-choice": "4 cores"}
+    with pytest.raises(SelectionError, match="takes nothing but the listed choices of Size"):
+        read_selection(options, sized())
+
+
+def test_where_there_are_no_choices_something_has_to_be_written() -> None:
+    catalog = sized(choices={}, unlisted_choice=LETTERS)
+    with pytest.raises(SelectionError, match="needs something to be written as Size"):
+        read_selection({"profile": "sized"}, catalog)
+    written = read_selection({"profile": "sized", "size--unlisted-choice": "7"}, catalog)
+    assert written.options == {"size": "7"}
+
+
+def test_an_option_called_image_is_not_the_catalog_s_choice_of_images() -> None:
+    entry = {"display_name": "E", "profile_options": {"image": {"choices": {"a": {}, "b": {}}}}}
+    catalog = with_profile_list([entry], CATALOG).catalog
+    selection = read_selection({"profile": "e", "image": "b"}, catalog)
+    assert selection.image is None
+    assert list(selection.options) == ["image"]
+
+
+def test_a_list_without_a_default_has_none() -> None:
+    empty = with_profile_list([], None).catalog
+    with pytest.raises(SelectionError, match="the default one is not open to this account"):
+        read_selection({}, empty)
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        pytest.param({"size": "s", "size--unlisted-choice": "left over"}, {"size": "s"}, id="not"),
+        pytest.param(
+            {"size": "unlisted-choice", "size--unlisted-choice": "7"},
+            {"size": "unlisted-choice", "size--unlisted-choice": "7"},
+            id="the choice says so",
+        ),
+        pytest.param(
+            {"size--unlisted-choice": "7"},
+            {"size--unlisted-choice": "7"},
+            id="as KubeSpawner's form sends it",
+        ),
+    ],
+)
+def test_a_text_of_a_form_counts_if_the_choice_says_so(
+    sent: dict[str, str], meant: dict[str, str]
+) -> None:
+    assert of_form({"profile": "sized", **sent}) == {"profile": "sized", **meant}
