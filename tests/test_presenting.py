@@ -11,10 +11,11 @@ import pytest
 
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.model import Node, Pod
+from gpuspawner.catalog import with_profile_list
 from gpuspawner.form import Preselection, render
 from gpuspawner.offers import Situation, offers_in
 from gpuspawner.policy import Person
-from gpuspawner.presenting import Presentation, PresentedOffer, present
+from gpuspawner.presenting import Presentation, PresentedOffer, PresentedUnlisted, present
 
 from .builders import GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
 
@@ -223,3 +224,95 @@ def test_nothing_is_presented_that_is_not_the_persons_business() -> None:
 
 def as_json(presentation: Presentation) -> str:
     return msgspec.json.encode(presentation).decode()
+
+
+def of_entry(entry: dict[str, Any], *things: Node | Pod, **catalog: Any) -> PresentedOffer:
+    """What is shown of an entry of KubeSpawner's own list."""
+    stocked = with_profile_list([{"display_name": "E", **entry}], a_catalog(**catalog))
+    assert stocked.problems == ()
+    return presented(a_situation(stocked.catalog, *things))["e"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "kind", "facts"),
+    [
+        pytest.param({}, "cpu", (), id="nothing"),
+        pytest.param({GPU: "1"}, "gpu", ("1 nvidia.com/gpu",), id="a GPU"),
+        pytest.param({"amd.com/gpu": 2}, "gpu", ("2 amd.com/gpu",), id="two of another vendor"),
+        pytest.param(
+            {"nvidia.com/mig-1g.5gb": 1}, "slice", ("1 nvidia.com/mig-1g.5gb",), id="a slice"
+        ),
+        pytest.param(
+            {"nvidia.com/gpu.shared": 1}, "shared", ("1 nvidia.com/gpu.shared",), id="shared"
+        ),
+        pytest.param({"example.com/fpga": 1}, "cpu", ("1 example.com/fpga",), id="what is no GPU"),
+        pytest.param({"ephemeral-storage": "1Gi"}, "cpu", (), id="what is no device"),
+    ],
+)
+def test_a_device_of_an_entry_that_names_no_accelerator(
+    resources: dict[str, Any], kind: str, facts: tuple[str, ...]
+) -> None:
+    offer = of_entry({"kubespawner_override": {"extra_resource_limits": resources}}, *FREE)
+    assert (offer.kind, offer.accelerator, offer.facts) == (kind, None, facts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        pytest.param({GPU: 2}, 2, id="as many as the pod asks for"),
+        pytest.param({}, None, id="not at all, where the pod does not ask for it"),
+    ],
+)
+def test_an_accelerator_is_how_a_device_is_shown(asked: dict[str, int], count: int | None) -> None:
+    entry = {"accelerator": "a100", "kubespawner_override": {"extra_resource_limits": asked}}
+    offer = of_entry(entry, *FREE)
+    assert (offer.accelerator.count if offer.accelerator else None) == count
+    assert offer.kind == ("gpu" if count else "cpu")
+    assert offer.facts == ()
+
+
+def test_amounts_of_an_entry_are_those_of_its_pod() -> None:
+    override = {"cpu_guarantee": 0.5, "cpu_limit": 2, "mem_limit": "4G"}
+    offer = of_entry({"kubespawner_override": override, "session_limit": "8h"}, *FREE)
+    assert (offer.cpu.guarantee, offer.cpu.limit) == (0.5, 2)
+    assert (offer.memory.guarantee, offer.memory.limit) == (None, 4 * GIB)
+    assert offer.facts == (
+        "2 CPU cores, 0.5 guaranteed",
+        "4 GiB of memory",
+        "ends after 8 hours",
+    )
+
+
+def test_an_entry_is_judged_with_its_default_choices() -> None:
+    choices = {
+        number: {"kubespawner_override": {"extra_resource_limits": {GPU: number}}}
+        for number in ("1", "8")
+    }
+    marked = {**choices, "8": {**choices["8"], "default": True}}
+    for made, standing in ((choices, "free"), (marked, "never")):
+        options = {"gpus": {"display_name": "GPUs", "choices": made}}
+        assert of_entry({"profile_options": options}, *FREE).standing == standing
+
+
+def test_what_is_shown_of_options() -> None:
+    option = {
+        "display_name": "Image",
+        "choices": {"a": {"kubespawner_override": {"image": "secret/a"}}, "b": {"default": True}},
+        "unlisted_choice": {
+            "enabled": True,
+            "display_name": "Reference",
+            "display_name_in_choices": "Another one",
+            "validation_regex": "[a-z]+",
+            "validation_message": "Letters",
+            "kubespawner_override": {"image": "secret/{value}"},
+        },
+    }
+    offer = of_entry({"profile_options": {"image": option, "b": {"choices": {"x": {}}}}})
+    image, other = offer.options
+    assert (image.name, image.title, other.title, other.unlisted) == ("image", "Image", "b", None)
+    assert [(c.slug, c.title, c.default) for c in image.choices] == [
+        ("a", "a", False),
+        ("b", "b", True),
+    ]
+    assert image.unlisted == PresentedUnlisted("Reference", "Another one", "[a-z]+", "Letters")
+    assert "secret" not in json.dumps(msgspec.to_builtins(offer))

@@ -15,6 +15,7 @@ from traitlets.config import Config
 import gpuspawner
 from gpuspawner.hub.configuring import CATALOG_VARIABLE
 from gpuspawner.kubespawner_config import ignored_settings
+from gpuspawner.spawner import DEFAULT_CATALOG
 
 from .conftest import HERE
 
@@ -147,9 +148,26 @@ def test_a_spawner_class_that_cannot_be_imported_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("section", ["KubeSpawner", "GPUSpawner"])
-def test_profiles_of_kubespawner_that_have_no_effect_are_named(section: str) -> None:
+def test_settings_of_kubespawner_that_have_no_effect_are_named(section: str) -> None:
     c = Config()
-    c.KubeSpawner.profile_list = []
+    c.KubeSpawner.profile_form_template = ""
     assert ignored_settings(c) == []
-    c[section].profile_list = [{"display_name": "Old"}]
-    assert ignored_settings(c) == [f"{section}.profile_list"]
+    c[section].profile_form_template = "<p>Old</p>"
+    assert ignored_settings(c) == [f"{section}.profile_form_template"]
+
+
+@pytest.mark.parametrize("section", ["KubeSpawner", "GPUSpawner", "TheirSpawner"])
+@pytest.mark.parametrize("listed", [[{"display_name": "E"}], {"e": {"display_name": "E"}}, list])
+def test_setup_needs_no_catalog_beside_a_profile_list(section: str, listed: object) -> None:
+    c = Config()
+    c.JupyterHub.spawner_class = type("TheirSpawner", (gpuspawner.GPUSpawner,), {})
+    c[section].profile_list = listed
+    gpuspawner.setup(c)
+    assert c.GPUSpawner.catalog_file == DEFAULT_CATALOG
+
+
+def test_a_catalog_that_is_named_has_to_be_there_beside_a_profile_list_as_well() -> None:
+    c = Config()
+    c.KubeSpawner.profile_list = [{"display_name": "E"}]
+    with pytest.raises(TraitError, match="none.yaml"):
+        gpuspawner.setup(c, "/no/such/none.yaml")
