@@ -169,5 +169,5 @@ def test_setup_needs_no_catalog_beside_a_profile_list(section: str, listed: obje
 def test_a_catalog_that_is_named_has_to_be_there_beside_a_profile_list_as_well() -> None:
     c = Config()
     c.KubeSpawner.profile_list = [{"display_name": "E"}]
-    with pytest.raises(TraitError, match="none.yaml"):
+    with pytest.raises(TraitError, match=r"none\.yaml"):
         gpuspawner.setup(c, "/no/such/none.yaml")
