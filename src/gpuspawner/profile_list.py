@@ -33,6 +33,7 @@ class ProfileList:
         self._spawner = spawner
         self._given: object = None
         self._read: tuple[object, Catalog | None, Stocked] | None = None
+        self._opened: tuple[Catalog, Person, Catalog] | None = None
         self.is_failing = False
         """Whether the function that gives the list has raised, so that its entries are missing."""
 
@@ -71,7 +72,10 @@ class ProfileList:
         read = self._read
         if read is None or read[0] is not given or read[1] is not catalog:
             read = self._read = (given, catalog, self._stocked(given, catalog))
-        return open_to(read[2].catalog, person)
+        opened = self._opened
+        if opened is None or opened[0] is not read[2].catalog or opened[1] != person:
+            opened = self._opened = (read[2].catalog, person, open_to(read[2].catalog, person))
+        return opened[2]
 
     def _stocked(self, given: object, catalog: Catalog | None) -> Stocked:
         stocked = with_profile_list(given, catalog, traits_of(type(self._spawner)))
