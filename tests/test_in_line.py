@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gpuspawner import in_line
-from gpuspawner.capacity.denials import Denial
+from gpuspawner.capacity.denials import Denial, ExceededQuota
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.model import Node, Pod
 from gpuspawner.capacity.shared import SharedCluster
@@ -54,7 +54,7 @@ class Line:
         return next(one for one in self.cluster.line.all() if one.key[1] == name)
 
     def denied(self) -> Offer:
-        return replace(self.offer, denial=Denial("the quota is used up", quota=True))
+        return replace(self.offer, denial=Denial((ExceededQuota("hub", ()),)))
 
 
 async def test_each_has_a_number_and_a_node_as_long_as_there_are_nodes() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
+from gpuspawner.capacity.denials import Denial, ExceededQuota, Limit
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
@@ -26,6 +27,10 @@ SILENT = NotKnown("HTTP 503")
 AMOUNTS = {"cpu": 1, "memory": "1Gi"}
 QUANTITIES = {"limits": {"cpu": "1", "memory": "1Gi", GPU: "1"}}
 NOTEBOOK = {"name": "notebook", "resources": QUANTITIES}
+
+
+def a_denial(quota: str) -> Denial:
+    return Denial((ExceededQuota(quota, ()),))
 
 
 class ApiServer:
@@ -117,8 +122,10 @@ async def test_what_does_not_fit_does_not_fit_however_it_would_be_admitted() -> 
 @pytest.mark.parametrize(
     ("refused", "standing"),
     [
-        pytest.param(Refused("used up", quota=True), Standing.BUSY, id="a quota"),
-        pytest.param(Refused("too much", quota=False), Standing.NEVER, id="a LimitRange"),
+        pytest.param(Refused(a_denial("hub")), Standing.BUSY, id="a quota"),
+        pytest.param(
+            Refused(Denial((Limit(True, "Pod", "cpu", "2"),))), Standing.NEVER, id="a LimitRange"
+        ),
     ],
 )
 async def test_what_is_refused_cannot_be_started(refused: Refused, standing: Standing) -> None:
@@ -137,18 +144,18 @@ async def test_only_what_is_not_known_yet_is_asked_about() -> None:
     )
     base = {HUB_LABELS: {}, "volume_mounts": [{"name": "shared", "mountPath": "/data"}]}
     situation = a_situation(catalog, a_node("n", gpus=1), base=base)
-    api = ApiServer(Refused("asked", quota=True))
-    api.known = {name: Refused(name, quota=False) for name in ("known", "also-known")}
+    api = ApiServer(Refused(a_denial("asked")))
+    api.known = {name: Refused(a_denial(name)) for name in ("known", "also-known")}
     judging = Judge(cast(SharedCluster, api), "jhub", logging.getLogger("test"))
     offers = await judging.offers(drafts_in(situation), situation)
-    words = {offer.profile.slug: offer.denial and offer.denial.words for offer in offers}
-    assert words == {
-        "cpu": "asked",
-        "known": "known",
-        "asked": "asked",
+    denials = {offer.profile.slug: offer.denial for offer in offers}
+    assert denials == {
+        "cpu": a_denial("asked"),
+        "known": a_denial("known"),
+        "asked": a_denial("asked"),
         "faulty": None,
-        "also-known": "also-known",
-        "also-asked": "asked",
+        "also-known": a_denial("also-known"),
+        "also-asked": a_denial("asked"),
     }
     assert len(api.keys) == 3
 

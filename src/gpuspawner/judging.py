@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
 from gpuspawner.capacity.assumed import NOWHERE, Assumed, as_assumed
-from gpuspawner.capacity.denials import Denial
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.fit import likely_node, node_by_eviction, open_nodes, room_requests
@@ -197,8 +196,8 @@ def _admitted_as(draft: Offer, planned: PodPlan, admission: Admission) -> Offer:
             if request == planned.request:
                 return draft
             return replace(draft, plan=replace(planned, request=request))
-        case Refused(message, quota):
-            return replace(draft, denial=Denial(message, quota))
+        case Refused(denial):
+            return replace(draft, denial=denial)
         case NotKnown(why) if admission_decides(planned.manifest):
             return replace(draft, unadmitted=why)
     return draft

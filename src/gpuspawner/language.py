@@ -2,11 +2,14 @@
 
 The words stand in the code in English; ``locale/<language>/LC_MESSAGES/gpuspawner.po`` has the
 others. It is read as it is, so that nothing has to be compiled when the package is built.
+
+What many are told is kept as facts and not as words, and put into words for each: a task or a
+cache that people share speaks the language of whoever came first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -26,12 +29,26 @@ _spoken: ContextVar[str] = ContextVar("spoken", default=ENGLISH)
 
 def gettext(message: str) -> str:
     """A message in the language spoken; as it is, if there it has no translation."""
-    return _translations(_spoken.get()).gettext(message)
+    # Of no message, gettext gives the head of the catalogue.
+    return _translations(_spoken.get()).gettext(message) if message else ""
+
+
+def gettext_noop(message: str) -> str:
+    """The message as it is, marked as one that `gettext` is given where it is shown."""
+    return message
 
 
 def ngettext(one: str, many: str, number: int) -> str:
     """The message for `number`, by the plural rules of the language spoken."""
     return _translations(_spoken.get()).ngettext(one, many, number)
+
+
+def listed(words: Sequence[str]) -> str:
+    """At least one, as a list in a sentence: ``"a, b and c"``."""
+    *others, last = words
+    if not others:
+        return last
+    return gettext("{some} and {last}").format(some=", ".join(others), last=last)
 
 
 def spoken() -> str:
@@ -54,16 +71,20 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
-def accepted(header: str | None) -> str:
+def accepted(header: str | None, otherwise: str = ENGLISH) -> str:
     """The language of `LANGUAGES` that an Accept-Language header likes best (RFC 9110, 12.5.4).
 
     What cannot be read of it is passed over: it comes from anybody.
+
+    Args:
+        header: None if there is none.
+        otherwise: the language for who likes none of `LANGUAGES`, or all.
     """
-    liked = ENGLISH, 0.0
+    liked = otherwise, 0.0
     for part in (header or "").split(",")[:_MOST_RANGES]:
         tag, _, parameters = part.partition(";")
         name = tag.strip().lower().partition("-")[0]
-        language = ENGLISH if name == "*" else name
+        language = otherwise if name == "*" else name
         quality = _quality(parameters)
         if language in LANGUAGES and quality > liked[1]:
             liked = language, quality

@@ -183,9 +183,9 @@ async def test_a_quota_that_is_used_up_is_told_and_soon_asked_for_again(
     store.create(PODS, "default", a_manifest("jupyter-eve"))
     answer = await check.admit(a_manifest(), "default", key="k")
     assert isinstance(answer, Refused)
-    assert answer.quota
+    assert answer.denial.quota
     words = "the quota 'hub' allows 1 nvidia.com/gpu in this namespace, 1 is used"
-    assert answer.message == words
+    assert answer.denial.words == words
     assert "exceeded quota: hub" in answer.detail
     store.delete(PODS, "default", "jupyter-eve")
     clock.now += 2.9
@@ -202,7 +202,8 @@ async def test_a_limit_of_the_namespace_is_told_and_is_no_quota(
     faults.add(a_status(403, message), verb="create")
     words = f"this namespace wants at most 1 {GPU} for each container"
     answer = await check.admit(a_manifest(gpus=2), "default", key="k")
-    assert answer == Refused(words, quota=False)
+    assert isinstance(answer, Refused)
+    assert (answer.denial.words, answer.denial.quota) == (words, False)
 
 
 async def test_a_refusal_by_no_amount_is_not_believed(check: AdmissionCheck) -> None:

@@ -5,13 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuspawner.capacity.denials import (
-    Denial,
     ExceededQuota,
     Shortfall,
-    quota_words,
     read_denial,
     read_exceeded_quota,
 )
+from gpuspawner.language import speaking
 
 GPU = "requests.nvidia.com/gpu"
 
@@ -21,6 +20,13 @@ def exceeded(requested: str, used: str, limited: str, name: str = "hub") -> str:
         f'pods "jupyter-grace" is forbidden: exceeded quota: {name}, '
         f"requested: {requested}, used: {used}, limited: {limited}"
     )
+
+
+def told(message: str, language: str = "en") -> tuple[str, bool]:
+    denial = read_denial(message)
+    assert denial is not None
+    with speaking(language):
+        return denial.words, denial.quota
 
 
 @pytest.mark.parametrize(
@@ -67,13 +73,13 @@ def exceeded(requested: str, used: str, limited: str, name: str = "hub") -> str:
     ],
 )
 def test_a_quota_in_plain_words(message: str, words: str) -> None:
-    assert read_denial(message) == Denial(words, quota=True)
+    assert told(message) == (words, True)
 
 
 def test_a_quota_that_is_too_small_is_not_called_used_up() -> None:
     words = "the quota 'hub' allows 1 nvidia.com/gpu in this namespace and this needs 2"
     message = exceeded(f"{GPU}=2", f"{GPU}=0", f"{GPU}=1")
-    assert read_denial(message) == Denial(words, quota=False)
+    assert told(message) == (words, False)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +106,7 @@ def test_a_quota_that_is_too_small_is_not_called_used_up() -> None:
     ],
 )
 def test_other_denials_by_amounts(message: str, words: str) -> None:
-    assert read_denial(message) == Denial(words)
+    assert told(message) == (words, False)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +160,17 @@ AMOUNTS = st.integers(0, 10**6)
 def test_every_amount_of_a_quota_is_read_back(
     name: str, amounts: dict[str, tuple[int, int, int]]
 ) -> None:
-    def told(column: int) -> str:
+    def column_of(column: int) -> str:
         return ",".join(f"{resource}={amounts[resource][column]}" for resource in sorted(amounts))
 
-    found = read_exceeded_quota(exceeded(told(0), told(1), told(2), name))
+    found = read_exceeded_quota(exceeded(column_of(0), column_of(1), column_of(2), name))
     expected = []
     for resource in sorted(amounts):
         factor = 1000 if resource == "cpu" else 1
         requested, used, limited = (factor * amount for amount in amounts[resource])
         expected.append(Shortfall(resource, requested, used, limited))
     assert found == ExceededQuota(name, tuple(expected))
-    assert repr(name) in quota_words(found)
+    assert repr(name) in found.words
 
 
 @given(st.text())

@@ -205,10 +205,8 @@ class AdmissionCheck:
         match answer:
             case Change():
                 lifetime = self._timing.admitted
-            case Refused(quota=True):
-                lifetime = self._timing.quota
-            case Refused():
-                lifetime = self._timing.refused
+            case Refused(denial):
+                lifetime = self._timing.quota if denial.quota else self._timing.refused
             case NotKnown():
                 lifetime = self._timing.not_known
         self._answers[place] = (self._clock() + lifetime, answer)

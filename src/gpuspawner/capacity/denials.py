@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 from gpuspawner.errors import QuantityError
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop, listed, ngettext
 from gpuspawner.quantity import format_amount, is_bytes, parse_amount
 
 _EXCEEDED = re.compile(
@@ -54,19 +56,84 @@ class ExceededQuota:
         """Whether the pod asks for more than the quota allows in all."""
         return any(short.requested > short.limited for short in self.shortfalls)
 
+    @property
+    def words(self) -> str:
+        """For example "the quota 'hub' allows 4 nvidia.com/gpu in this namespace, 4 are used"."""
+        if not self.shortfalls:
+            return _("the quota '{name}' of this namespace is used up").format(name=self.name)
+        first, *others = self.shortfalls
+        return "; ".join([_first_of(self.name, first), *map(_another, others)])
+
+
+@dataclass(frozen=True, slots=True)
+class UnsaidAmounts:
+    """A ResourceQuota that counts what a pod does not set, such as ``limits.memory``."""
+
+    name: str
+    resources: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """For example "the quota 'hub' wants every pod to set cpu and memory"."""
+        words = _("the quota '{name}' wants every pod to set {resources}")
+        return words.format(name=self.name, resources=listed(self.resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound of a LimitRange that a pod is beyond.
+
+    Attributes:
+        is_most: whether there may be no more; else no less.
+        of: for what it is: ``"Container"`` or ``"Pod"``.
+        amount: as the LimitRange has it.
+    """
+
+    is_most: bool
+    of: str
+    resource: str
+    amount: str
+
+    @property
+    def words(self) -> str:
+        """For example "this namespace wants at most 2 cpu for each container"."""
+        words = _(_LIMIT_WORDS[self.of, self.is_most])
+        return words.format(amount=self.amount, resource=self.resource)
+
+
+_LIMIT_WORDS = {
+    ("Container", True): gettext_noop(
+        "this namespace wants at most {amount} {resource} for each container"
+    ),
+    ("Container", False): gettext_noop(
+        "this namespace wants at least {amount} {resource} for each container"
+    ),
+    ("Pod", True): gettext_noop("this namespace wants at most {amount} {resource} for each pod"),
+    ("Pod", False): gettext_noop("this namespace wants at least {amount} {resource} for each pod"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Denial:
     """That a pod is not admitted.
 
     Attributes:
-        words: why, in words that anybody may read.
-        quota: whether it is a quota that is used up and others can free: not one that is too
-            small for the pod.
+        reasons: at least one. They are facts, since many people are told of the same denial.
     """
 
-    words: str
-    quota: bool = False
+    reasons: tuple[ExceededQuota | UnsaidAmounts | Limit, ...]
+
+    @property
+    def words(self) -> str:
+        """Why, in words that anybody may read."""
+        return "; ".join(dict.fromkeys(reason.words for reason in self.reasons))
+
+    @property
+    def quota(self) -> bool:
+        """Whether it is a quota that is used up and others can free, and that is large enough."""
+        return any(
+            isinstance(reason, ExceededQuota) and not reason.is_too_small for reason in self.reasons
+        )
 
 
 def read_denial(message: str) -> Denial | None:
@@ -75,13 +142,16 @@ def read_denial(message: str) -> Denial | None:
         return None
     exceeded = read_exceeded_quota(message)
     if exceeded is not None:
-        return Denial(quota_words(exceeded), quota=not exceeded.is_too_small)
+        return Denial((exceeded,))
     unsaid = _UNSAID.search(message)
     if unsaid is not None:
         what = sorted({each.partition(" for: ")[0] for each in unsaid["what"].split("; ")})
-        return Denial(f"the quota {unsaid['name']!r} wants every pod to set {' and '.join(what)}")
-    limits = [_limit_words(match) for match in _LIMIT.finditer(message)]
-    return Denial("; ".join(dict.fromkeys(limits))) if limits else None
+        return Denial((UnsaidAmounts(unsaid["name"], tuple(what)),))
+    limits = tuple(
+        Limit(match["bound"] == "max", match["of"], match["resource"], match["amount"])
+        for match in _LIMIT.finditer(message)
+    )
+    return Denial(limits) if limits else None
 
 
 def read_exceeded_quota(message: str) -> ExceededQuota | None:
@@ -106,39 +176,77 @@ def read_exceeded_quota(message: str) -> ExceededQuota | None:
     return ExceededQuota(match["name"], tuple(shortfalls))
 
 
-def quota_words(exceeded: ExceededQuota) -> str:
-    """For example "the quota 'hub' allows 4 nvidia.com/gpu in this namespace, 4 are used"."""
-    if not exceeded.shortfalls:
-        return f"the quota {exceeded.name!r} of this namespace is used up"
-    first, *others = exceeded.shortfalls
-    words = f"the quota {exceeded.name!r} allows {_allowed(first)} in this namespace{_taken(first)}"
-    return "; ".join([words, *(f"it allows {_allowed(each)}{_taken(each)}" for each in others)])
-
-
 def resource_of(name: str) -> str:
     """The resource that a quota counts as `name`: ``requests.cpu`` and ``limits.cpu`` are cpu."""
     return name.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")
 
 
-def _allowed(short: Shortfall) -> str:
-    resource = resource_of(short.resource)
-    unit = f"of {resource}" if is_bytes(resource) else resource
-    limits = " in limits" if short.resource.startswith("limits.") else ""
-    return f"{format_amount(resource, short.limited)} {unit}{limits}"
-
-
-def _taken(short: Shortfall) -> str:
-    resource = resource_of(short.resource)
-    used, requested = (format_amount(resource, amount) for amount in (short.used, short.requested))
+def _first_of(name: str, short: Shortfall) -> str:
+    """What of a quota does not suffice, with its name."""
+    allowed, used, needed = _amounts(short)
     if short.requested > short.limited:
-        return f" and this needs {requested}"
-    words = f", {used} {'is' if used == '1' else 'are'} used"
-    return words if short.used >= short.limited else f"{words} and this needs {requested}"
-
-
-def _limit_words(match: re.Match[str]) -> str:
-    bound = "at most" if match["bound"] == "max" else "at least"
-    return (
-        f"this namespace wants {bound} {match['amount']} {match['resource']} "
-        f"for each {match['of'].lower()}"
+        words = _("the quota '{name}' allows {allowed} in this namespace and this needs {needed}")
+        return words.format(name=name, allowed=allowed, needed=needed)
+    if short.used >= short.limited:
+        words = ngettext(
+            "the quota '{name}' allows {allowed} in this namespace, {used} is used",
+            "the quota '{name}' allows {allowed} in this namespace, {used} are used",
+            _number(used),
+        )
+        return words.format(name=name, allowed=allowed, used=used)
+    words = ngettext(
+        "the quota '{name}' allows {allowed} in this namespace, {used} is used and this needs "
+        "{needed}",
+        "the quota '{name}' allows {allowed} in this namespace, {used} are used and this needs "
+        "{needed}",
+        _number(used),
     )
+    return words.format(name=name, allowed=allowed, used=used, needed=needed)
+
+
+def _another(short: Shortfall) -> str:
+    """What of the same quota does not suffice, either."""
+    allowed, used, needed = _amounts(short)
+    if short.requested > short.limited:
+        return _("it allows {allowed} and this needs {needed}").format(
+            allowed=allowed, needed=needed
+        )
+    if short.used >= short.limited:
+        words = ngettext(
+            "it allows {allowed}, {used} is used",
+            "it allows {allowed}, {used} are used",
+            _number(used),
+        )
+        return words.format(allowed=allowed, used=used)
+    words = ngettext(
+        "it allows {allowed}, {used} is used and this needs {needed}",
+        "it allows {allowed}, {used} are used and this needs {needed}",
+        _number(used),
+    )
+    return words.format(allowed=allowed, used=used, needed=needed)
+
+
+def _amounts(short: Shortfall) -> tuple[str, str, str]:
+    """What is allowed, with the resource; what is used, and what is needed."""
+    resource = resource_of(short.resource)
+    allowed, used, needed = (
+        format_amount(resource, amount) for amount in (short.limited, short.used, short.requested)
+    )
+    is_limit = short.resource.startswith("limits.")
+    if is_bytes(resource):
+        words = _("{amount} of {resource} in limits") if is_limit else _("{amount} of {resource}")
+    else:
+        words = _("{amount} {resource} in limits") if is_limit else "{amount} {resource}"
+    return words.format(amount=allowed, resource=_(_NAMES.get(resource, resource))), used, needed
+
+
+def _number(amount: str) -> int:
+    """By which the verb goes: of what is written "1" one is used, of "1 GiB" some are."""
+    return 1 if amount == "1" else 2
+
+
+_NAMES = {
+    "ephemeral-storage": gettext_noop("ephemeral-storage"),
+    "memory": gettext_noop("memory"),
+    "storage": gettext_noop("storage"),
+}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from gpuspawner.capacity.denials import read_denial
+from gpuspawner.capacity.denials import Denial, read_denial
 from gpuspawner.capacity.model import PodRequest, read_request
 from gpuspawner.errors import MalformedObjectError
 
@@ -30,14 +30,11 @@ class Refused:
     """The pod would not be admitted, by a quota or a LimitRange.
 
     Attributes:
-        message: why, in words that anybody may read.
-        quota: whether it is a quota that is used up, so that waiting helps; a quota that is too
-            small for the pod is not.
+        denial: why.
         detail: the API server's own words, for the log only.
     """
 
-    message: str
-    quota: bool
+    denial: Denial
     detail: str = dataclasses.field(default="", compare=False)
 
 
@@ -110,4 +107,4 @@ def read_refusal(body: bytes) -> Refused | NotKnown:
     denial = read_denial(message)
     if denial is None:
         return NotKnown("the API server gave no verdict on the pod", message)
-    return Refused(denial.words, denial.quota, message)
+    return Refused(denial, message)
