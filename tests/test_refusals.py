@@ -42,7 +42,10 @@ def test_a_program_reads_the_code_in_the_words_and_in_a_header() -> None:
     refusal = SpawnRefusedError(503, "busy", "100 % are busy").with_code()
     assert refusal.jupyterhub_message == "100 % are busy [busy]"
     assert refusal.get_message() == "100 % are busy [busy]"
-    assert (refusal.status_code, refusal.headers) == (503, {CODE_HEADER: "busy"})
+    assert (refusal.status_code, refusal.headers) == (
+        503,
+        {CODE_HEADER: "busy", "Vary": "Accept-Language"},
+    )
 
 
 @pytest.mark.parametrize(

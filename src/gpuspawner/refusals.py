@@ -15,6 +15,8 @@ from tornado import web
 
 from gpuspawner import wording
 from gpuspawner.capacity.denials import read_denial
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
 from gpuspawner.offers import Offer, Standing
 
 try:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 CODE_HEADER = "X-GPUSpawner-Refusal"
 QUOTA = "quota"
 NOT_ALLOWED = "not-allowed"
-SEE_THE_LOG = "The people who run this hub find the reason in its log."
+SEE_THE_LOG = gettext_noop("The people who run this hub find the reason in its log.")
 _REFUSING = frozenset({400, 403, 422, 500})
 """500 is what comes of an admission webhook that fails."""
 _Base: Any = SpawnException or web.HTTPError
@@ -39,7 +41,8 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
 
     Attributes:
         code: a stable word for programs, such as ``"not-allowed"``.
-        headers: what JupyterHub adds to the answer; the code, under `CODE_HEADER`.
+        headers: what JupyterHub adds to the answer; the code, under `CODE_HEADER`, and that the
+            words are in the language that was asked for.
         jupyterhub_message: what JupyterHub's pages and API show.
         leads_on: whether the words say what can be started instead.
     """
@@ -52,7 +55,7 @@ class SpawnRefusedError(_Base):  # type: ignore[misc] # JupyterHub has no types
         else:
             super().__init__(status, message, reason=code)
         self.code = code
-        self.headers = {CODE_HEADER: code}
+        self.headers = {CODE_HEADER: code, "Vary": "Accept-Language"}
         self.jupyterhub_message = message
 
     def about(self, title: str) -> SpawnRefusedError:
@@ -87,12 +90,14 @@ def refusal_of_offer(offer: Offer) -> SpawnRefusedError:
     """The refusal of a profile that the person may have, and cannot start now."""
     status, code = 422, "never-fits"
     why = wording.availability(offer)
-    words = f"{offer.profile.title} cannot be started now. {why[0].upper()}{why[1:]}."
+    words = _("{title} cannot be started now. {why}.").format(
+        title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}"
+    )
     if offer.contenders or offer.standing is Standing.BUSY:
         status, code = 503, QUOTA if _is_by_quota(offer) else "busy"
     elif offer.fault or offer.denial is not None:
         status, code = 503, "misconfigured"
-        words = f"{words} {SEE_THE_LOG}"
+        words = f"{words} {_(SEE_THE_LOG)}"
     return SpawnRefusedError(status, code, words)
 
 
@@ -112,11 +117,11 @@ def refusal_of(error: ApiException) -> SpawnRefusedError | None:
         return None
     denial = read_denial(_message(error))
     if denial is not None and denial.quota:
-        words = f"{denial.words[0].upper()}{denial.words[1:]}. Try again later."
+        why = f"{denial.words[0].upper()}{denial.words[1:]}"
+        words = _("{why}. Try again later.").format(why=why)
         return SpawnRefusedError(503, QUOTA, words)
-    return SpawnRefusedError(
-        503, "misconfigured", f"The cluster did not accept the server. {SEE_THE_LOG}"
-    )
+    words = f"{_('The cluster did not accept the server.')} {_(SEE_THE_LOG)}"
+    return SpawnRefusedError(503, "misconfigured", words)
 
 
 def _message(error: ApiException) -> str:
@@ -137,7 +142,7 @@ def keep_out_of_failure_count(spawner: Spawner) -> None:
     limit = spawner.consecutive_failure_limit
     spawner.consecutive_failure_limit = 0
 
-    def put_right(_: asyncio.Future[Any]) -> None:
+    def put_right(_done: asyncio.Future[Any]) -> None:
         """Run right after the hub's own callback on the same future, which counted."""
         spawner.consecutive_failure_limit = limit
         settings["failure_count"] = max(0, settings.get("failure_count", 0) - 1)

@@ -14,6 +14,8 @@ from typing import Any
 from jupyterhub.apihandlers.base import APIHandler
 from kubernetes_asyncio.client import ApiException
 
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
 from gpuspawner.outages import is_unreachable
 from gpuspawner.refusals import (
     NOT_ALLOWED,
@@ -24,7 +26,7 @@ from gpuspawner.refusals import (
 from gpuspawner.unscheduled import why_unscheduled
 from gpuspawner.waiting import WaitingKubeSpawner
 
-_UNREACHABLE = (
+_UNREACHABLE = gettext_noop(
     "The cluster does not answer at the moment, so no server can be started. "
     "Servers that run go on. Try again in a minute."
 )
@@ -106,18 +108,19 @@ class RefusingKubeSpawner(WaitingKubeSpawner):
                 self._start_limit = limit
                 return await super()._start()
         except TimeoutError as error:
-            words = self._why_unscheduled() if limit.expired() else ""
-            if words:
-                words = f"No place was found for the server within {patience:.0f} s: {words}"
+            why = self._why_unscheduled() if limit.expired() else ""
+            if why:
+                words = _("No place was found for the server within {seconds} s: {why}")
+                words = words.format(seconds=f"{patience:.0f}", why=why)
                 raise SpawnRefusedError(503, "busy", words) from error
             # KubeSpawner's own timeouts are for requests that nobody answered.
             if limit.expired() and not self._is_cluster_away:
                 raise
-            raise SpawnRefusedError(503, "unreachable", _UNREACHABLE) from error
+            raise SpawnRefusedError(503, "unreachable", _(_UNREACHABLE)) from error
         except Exception as error:
             refusal = refusal_of(error) if isinstance(error, ApiException) else None
             if is_unreachable(error):
-                refusal = SpawnRefusedError(503, "unreachable", _UNREACHABLE)
+                refusal = SpawnRefusedError(503, "unreachable", _(_UNREACHABLE))
             if refusal is None:
                 raise
             self.log.error("The cluster did not accept %s's server: %s", self._log_name, error)  # noqa: TRY400 - the answer says it all

@@ -27,7 +27,8 @@ from gpuspawner.kubespawner_config import (
     loaded_catalog,
     warn_once,
 )
-from gpuspawner.language import accepted, speaking
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop, speaking
 from gpuspawner.offers import Offer, Situation, Standing, draft_of, drafts_in, pool_of
 from gpuspawner.policy import Person, decide
 from gpuspawner.profile_list import ProfileList
@@ -47,13 +48,16 @@ from gpuspawner.starting.telling import measured
 
 DEFAULT_CATALOG = "/etc/gpuspawner/catalog.yaml"
 
-NOTHING_ALLOWED = (
+NOTHING_ALLOWED = gettext_noop(
     "No server profile is open to this account: none of its groups has access to one. "
     "Ask the people who run this hub."
 )
-_LIST_FAILS = f"The list of server profiles cannot be read at the moment. {SEE_THE_LOG}"
-_CANNOT_BE_MADE = f"The server cannot be made as it is configured. {SEE_THE_LOG}"
-_CHOOSE = "Choose one of those on the spawn page."
+_CANNOT_BE_MADE = gettext_noop("The server cannot be made as it is configured.")
+_UNREADABLE = gettext_noop("The list of server profiles cannot be read at the moment.")
+_NOT_BY_DEFAULT = gettext_noop(
+    "No profile was asked for, and the default one is not open to this account."
+)
+_CHOOSE = gettext_noop("Choose one of those on the spawn page.")
 _PATIENCE = 0.8
 """Seconds that a start waits until others have found their node: words come within a second."""
 
@@ -91,7 +95,7 @@ class GPUSpawner(RefusingKubeSpawner):
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Callable[..., None]:
         """Nothing: options are applied in `load_user_options`, after they were judged."""
-        return lambda *_: None
+        return lambda *_ignored: None
 
     @property
     def catalog(self) -> Catalog:
@@ -139,10 +143,11 @@ class GPUSpawner(RefusingKubeSpawner):
         Raises:
             SpawnRefusedError: see `offers`.
         """
-        offers = await self.offers()
-        links = form.page_links(self.handler, self.user.name, self.name)
-        header = self.handler.request.headers.get("Accept-Language") if self.handler else None
-        with speaking(accepted(header)):
+        if self.handler is not None:
+            self.handler.add_header("Vary", "Accept-Language")
+        with speaking(self.language_of_form):
+            offers = await self.offers()
+            links = form.page_links(self.handler, self.user.name, self.name)
             html = form.render(offers, self._asked_for(self.catalog), links)
             return form.form_text(html, self.user.name, self.name)
 
@@ -156,8 +161,8 @@ class GPUSpawner(RefusingKubeSpawner):
         slugs = [profile.slug for profile in catalog.profiles]
         if not any(decide(catalog.rules_for(slug), person, slug).allowed for slug in slugs):
             if self._profile_list.is_failing:
-                raise SpawnRefusedError(503, "misconfigured", _LIST_FAILS)
-            raise SpawnRefusedError(403, "nothing-allowed", NOTHING_ALLOWED)
+                raise SpawnRefusedError(503, "misconfigured", _list_fails())
+            raise SpawnRefusedError(403, "nothing-allowed", _(NOTHING_ALLOWED))
         return await self._offers_in(catalog)
 
     async def load_user_options(self) -> None:
@@ -181,7 +186,8 @@ class GPUSpawner(RefusingKubeSpawner):
             return await super().get_pod_manifest()
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             self.log.exception("No pod can be made for %s", self._log_name)
-            raise SpawnRefusedError(503, "misconfigured", _CANNOT_BE_MADE) from error
+            words = f"{_(_CANNOT_BE_MADE)} {_(SEE_THE_LOG)}"
+            raise SpawnRefusedError(503, "misconfigured", words) from error
 
     async def _make_create_pod_request(self, *args: Any, **kwargs: Any) -> bool:
         """KubeSpawner's; what the pod was promised is its own once it is there."""
@@ -261,11 +267,7 @@ class GPUSpawner(RefusingKubeSpawner):
             return self.catalog
         except CatalogError as error:
             self.log.error("No server can be started, the catalog is not valid:\n%s", error)  # noqa: TRY400 - the problems say it all
-            raise SpawnRefusedError(
-                503,
-                "no-catalog",
-                f"The list of server profiles cannot be read at the moment. {SEE_THE_LOG}",
-            ) from error
+            raise SpawnRefusedError(503, "no-catalog", _list_fails()) from error
 
     def _selection_or_refuse(self, catalog: Catalog) -> Selection:
         try:
@@ -273,16 +275,16 @@ class GPUSpawner(RefusingKubeSpawner):
         except SelectionError as error:
             if self._profile_list.is_failing:
                 # What was asked for may well be of the list that cannot be had.
-                raise SpawnRefusedError(503, "misconfigured", _LIST_FAILS) from error
-            raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_CHOOSE}") from error
+                raise SpawnRefusedError(503, "misconfigured", _list_fails()) from error
+            raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_(_CHOOSE)}") from error
 
     def _refuse_profile(self, selection: Selection) -> NoReturn:
         words = (
-            "No profile was asked for, and the default one is not open to this account."
+            _(_NOT_BY_DEFAULT)
             if selection.by_default
             else str(no_such_profile(selection.profile.slug))
         )
-        raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_CHOOSE}")
+        raise SpawnRefusedError(403, NOT_ALLOWED, f"{words} {_(_CHOOSE)}")
 
     async def way_out(self) -> str:
         """What comes nearest to what was asked for, of all that the person can start now."""
@@ -331,11 +333,10 @@ class GPUSpawner(RefusingKubeSpawner):
             self._applied.apply(offer.plan.settings if offer.plan is not None else {})
         except TraitError as error:
             self.log.error("The profile %r cannot be used: %s", offer.profile.slug, error)  # noqa: TRY400 - the words say it all
-            raise SpawnRefusedError(
-                503,
-                "misconfigured",
-                f"{offer.profile.title} cannot be started: {wording.CONTRADICTION}.",
-            ) from error
+            words = _("{title} cannot be started: {why}.").format(
+                title=offer.profile.title, why=_(wording.CONTRADICTION)
+            )
+            raise SpawnRefusedError(503, "misconfigured", words) from error
 
     def _asked_for(self, catalog: Catalog) -> form.Preselection:
         """What a link asks for, or what was chosen last."""
@@ -351,3 +352,7 @@ class GPUSpawner(RefusingKubeSpawner):
             return form.Preselection()
         choices = as_options(asked)
         return form.Preselection(asked.profile.slug, choices, is_linked=is_linked)
+
+
+def _list_fails() -> str:
+    return f"{_(_UNREADABLE)} {_(SEE_THE_LOG)}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_GROWING = "a node is being started, so try again in a few minutes"
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
+
+_GROWING = gettext_noop("{words}; a node is being started, so try again in a few minutes")
 _SAID = {
     "TriggeredScaleUp": _GROWING,
     "Nominated": _GROWING,  # Karpenter's word
-    "NotTriggerScaleUp": "and no node can be started for it",
+    "NotTriggerScaleUp": gettext_noop("{words}; and no node can be started for it"),
 }
 
 
@@ -25,5 +28,5 @@ def why_unscheduled(pod: Mapping[str, Any], events: Iterable[Mapping[str, Any]])
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             words = str(condition.get("message") or condition.get("reason") or "")
             said = [_SAID[reason] for event in events if (reason := event.get("reason")) in _SAID]
-            return f"{words.rstrip('.')}; {said[-1]}" if said else words
+            return _(said[-1]).format(words=words.rstrip(".")) if said else words
     return ""

@@ -20,6 +20,7 @@ from traitlets import Integer
 
 from gpuspawner import wording
 from gpuspawner.in_line import Place, PlaceInLine
+from gpuspawner.language import gettext as _
 from gpuspawner.line import LineFullError
 from gpuspawner.offers import Offer
 from gpuspawner.refusals import SpawnRefusedError
@@ -64,9 +65,9 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         raise NotImplementedError
 
     @property
-    def stage(self) -> Stage:
+    def _stage(self) -> Stage:
         """Where the start under way is; of one that waits in line, the place."""
-        stage = super().stage
+        stage = super()._stage
         if self._told is None or self._is_cancelled:
             return stage
         return replace(stage, sentence=self._told())
@@ -196,18 +197,21 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
 
 def _too_many(offer: Offer) -> SpawnRefusedError:
     why = wording.standing(offer)
-    words = (
-        f"{offer.profile.title} cannot be started now, and as many wait in line as may. "
-        f"{why[0].upper()}{why[1:]}. Try again later, or choose another profile."
-    )
+    words = _(
+        "{title} cannot be started now, and as many wait in line as may. {why}. Try again later, "
+        "or choose another profile."
+    ).format(title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}")
     return SpawnRefusedError(503, "line-full", words)
 
 
 def _waited_long(offer: Offer) -> SpawnRefusedError:
     why = wording.standing(offer)
-    waited = wording.spelled(offer.profile.longest_wait)
-    words = (
-        f"No place became free for {offer.profile.title} within {waited}, the longest that one "
-        f"may wait for it. {why[0].upper()}{why[1:]}. Wait again, or choose another profile."
+    words = _(
+        "No place became free for {title} within {waited}, the longest that one may wait for it. "
+        "{why}. Wait again, or choose another profile."
+    ).format(
+        title=offer.profile.title,
+        waited=wording.spelled(offer.profile.longest_wait),
+        why=f"{why[0].upper()}{why[1:]}",
     )
     return SpawnRefusedError(503, "busy", words)

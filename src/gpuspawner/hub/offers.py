@@ -11,6 +11,8 @@ from jupyterhub.scopes import needs_scope, scope_definitions
 from jupyterhub.user import User
 from tornado import web
 
+from gpuspawner.language import accepted, gettext_noop, speak
+from gpuspawner.language import gettext as _
 from gpuspawner.presenting import present
 from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
@@ -23,6 +25,14 @@ _CODES = {
     403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
+}
+_NO_SUCH = {
+    "user": gettext_noop("There is no user of that name"),
+    "server": gettext_noop("There is no server of that name"),
+}
+_SAY_ONCE = {
+    "user": gettext_noop("Say once which user is meant"),
+    "server": gettext_noop("Say once which server is meant"),
 }
 _LONGEST_NAME = 255
 
@@ -40,8 +50,14 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
     def set_default_headers(self) -> None:
         """JupyterHub's, and that no answer is kept: each is of one moment and one person."""
         super().set_default_headers()
+        self.set_header("Vary", "Accept-Language")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
+
+    async def prepare(self) -> None:
+        """JupyterHub's, in the language that is asked for: each request has a task of its own."""
+        speak(accepted(self.request.headers.get("Accept-Language")))
+        await super().prepare()
 
     async def get(self) -> None:
         """See the class."""
@@ -49,13 +65,15 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         user_name = self._name("user")
         if user_name is None and current is not None:
             if not isinstance(current, User):
-                raise web.HTTPError(404, "A service has no servers: say whose with ?user=NAME")
+                words = _("A service has no servers: say whose with ?user=NAME")
+                raise web.HTTPError(404, words)
             user_name = current.name
         await self._get(user_name=user_name, server_name=self._name("server") or "")
 
     @needs_scope(STARTING)  # type: ignore[untyped-decorator]
     async def _get(self, user_name: str, server_name: str) -> None:
         spawner = self._spawner(user_name, server_name)
+        speak(spawner.language_for(self))
         try:
             await self._prepare_as_for_the_page(spawner)
             offers = await spawner.offers()
@@ -74,20 +92,21 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name:
                 return name
             case [_]:
-                raise web.HTTPError(404, f"There is no {argument} of that name")
+                raise web.HTTPError(404, _(_NO_SUCH[argument]))
             case _:
-                raise web.HTTPError(400, f"Say once which {argument} is meant")
+                raise web.HTTPError(400, _(_SAY_ONCE[argument]))
 
     def _spawner(self, user_name: str, server_name: str) -> GPUSpawner:
         user = self.find_user(user_name)
         if user is None:
-            raise web.HTTPError(404, "There is no user of that name")
+            raise web.HTTPError(404, _(_NO_SUCH["user"]))
         # Looked up like this: JupyterHub's mapping would make a server that nobody has.
         if server_name and server_name not in user.orm_spawners:
-            raise web.HTTPError(404, "There is no server of that name")
+            raise web.HTTPError(404, _(_NO_SUCH["server"]))
         spawner = user.get_spawner(server_name)
         if not isinstance(spawner, GPUSpawner):
-            raise web.HTTPError(404, "This hub does not start its servers with GPUSpawner")
+            words = _("This hub does not start its servers with GPUSpawner")
+            raise web.HTTPError(404, words)
         return spawner
 
     async def _prepare_as_for_the_page(self, spawner: GPUSpawner) -> None:
@@ -102,7 +121,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             await spawner.run_auth_state_hook(await spawner.user.get_auth_state())
         except Exception as error:
             self.log.exception("The auth state hook of %s fails", spawner._log_name)
-            words = f"What can be started cannot be told. {SEE_THE_LOG}"
+            words = f"{_('What can be started cannot be told.')} {_(SEE_THE_LOG)}"
             raise SpawnRefusedError(503, MISCONFIGURED, words) from error
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

@@ -13,7 +13,8 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import url_escape_path, url_path_join
 from tornado import web
 
-from gpuspawner.starting.stages import as_event
+from gpuspawner.language import accepted, speaking
+from gpuspawner.language import gettext as _
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
@@ -41,7 +42,8 @@ class CancelStartHandler(BaseHandler):  # type: ignore[misc] # JupyterHub has no
     async def _post(self, user_name: str, server_name: str) -> None:
         user = self.find_user(user_name)
         if user is None or server_name not in user.spawners:
-            raise web.HTTPError(404, "There is no such server")
+            with speaking(accepted(self.request.headers.get("Accept-Language"))):
+                raise web.HTTPError(404, _("There is no such server"))
         spawner = user.spawners[server_name]
         if spawner.pending == "spawn":
             await self._end(user, spawner)
@@ -80,7 +82,7 @@ class ProgressHandler(SpawnProgressAPIHandler):  # type: ignore[misc] # JupyterH
         # Looked up with `in`: JupyterHub's mapping would make a server that nobody has.
         spawner: Any = user.spawners[server_name] if user and server_name in user.spawners else None
         while getattr(spawner, "is_cleaning_up", False):
-            await self.send_event(as_event(spawner.stage))
+            await self.send_event(spawner.as_event(spawner.stage))
             await asyncio.wait((spawner._spawn_future,), timeout=self.keepalive_interval)
         await super().get(user_name, server_name)
 

@@ -10,9 +10,12 @@ from urllib.parse import urlparse
 
 from kubespawner import KubeSpawner
 
-from gpuspawner.outages import ClusterUnreachableError, LastingKubeSpawner
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop, speaking
+from gpuspawner.outages import ClusterUnreachableError
 from gpuspawner.refusals import SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.resuming import traces
+from gpuspawner.speaking import SpeakingKubeSpawner
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks at a pod that another task keeps up to date."""
@@ -22,13 +25,15 @@ _WAITED = "waited"
 _TIMEOUTS = ("start_timeout", "http_timeout")
 _NOT_RUNNING = 1
 _EVENT = "https://schema.jupyter.org/jupyterhub/events/server-action"
-_GONE = "The server is no longer in the cluster. Start it again."
-_NOT_READY = "The server was not ready within {} s. Start it again."
-_NO_ROUTE = f"The server started, and the hub cannot make it reachable. {SEE_THE_LOG}"
-_NO_ANSWER = "The server started, and did not answer within {} s. Start it again."
+_GONE = gettext_noop("The server is no longer in the cluster. Start it again.")
+_NOT_READY = gettext_noop("The server was not ready within {seconds} s. Start it again.")
+_NO_ROUTE = gettext_noop("The server started, and the hub cannot make it reachable.")
+_NO_ANSWER = gettext_noop(
+    "The server started, and did not answer within {seconds} s. Start it again."
+)
 
 
-class ResumingKubeSpawner(LastingKubeSpawner):
+class ResumingKubeSpawner(SpeakingKubeSpawner):
     """A KubeSpawner whose pods keep their place in the queue through a restart of the hub.
 
     Attributes:
@@ -138,7 +143,7 @@ class ResumingKubeSpawner(LastingKubeSpawner):
                 await asyncio.sleep(LOOK_AGAIN)
         pod = self._pod
         if pod is None or not traces.is_there(pod):
-            raise SpawnRefusedError(503, "deleted", _GONE)
+            raise SpawnRefusedError(503, "deleted", _(_GONE))
         return pod
 
     async def _skip_events_of_others(self, pod: dict[str, Any]) -> None:
@@ -159,7 +164,8 @@ class ResumingKubeSpawner(LastingKubeSpawner):
     def _begin_again(self, start: Coroutine[Any, Any, None]) -> None:
         """Have `start` run as JupyterHub would have a start that it began itself."""
         self._spawn_pending = True
-        completion = asyncio.create_task(start)
+        with speaking(self.language):
+            completion = asyncio.create_task(start)
         completion.add_done_callback(self._completed)
         self._spawn_future: asyncio.Task[None] | None = completion
 
@@ -175,7 +181,7 @@ class ResumingKubeSpawner(LastingKubeSpawner):
             self._keep_url(await self.start())
         except Exception as error:
             self.log.error("The start of %s failed: %r", self._log_name, error)  # noqa: TRY400 - JupyterHub shows it
-            words = _NOT_READY.format(f"{self.start_timeout:.0f}")
+            words = _(_NOT_READY).format(seconds=f"{self.start_timeout:.0f}")
             await self._give_up()
             raise _in_words(error, words) from error
         self.start_polling()
@@ -183,7 +189,8 @@ class ResumingKubeSpawner(LastingKubeSpawner):
         try:
             await self.user._wait_up(self)  # which gives up by itself
         except TimeoutError as error:
-            raise _in_words(error, _NO_ANSWER.format(f"{self.http_timeout:.0f}")) from error
+            words = _(_NO_ANSWER).format(seconds=f"{self.http_timeout:.0f}")
+            raise _in_words(error, words) from error
         await self._make_reachable()
 
     async def _make_reachable(self) -> None:
@@ -197,7 +204,8 @@ class ResumingKubeSpawner(LastingKubeSpawner):
         except Exception as error:
             self.log.exception("%s cannot be added to the proxy", self._log_name)
             await self._give_up()
-            raise SpawnRefusedError(503, "unreachable", _NO_ROUTE) from error
+            words = f"{_(_NO_ROUTE)} {_(SEE_THE_LOG)}"
+            raise SpawnRefusedError(503, "unreachable", words) from error
         finally:
             self._proxy_pending = False
         self.add_poll_callback(self._stopped)

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 from jupyterhub.utils import make_ssl_context, url_path_join, wait_for_http_server
 
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.resuming import ResumingKubeSpawner
 from gpuspawner.starting.hopeless import AGAIN_OR_TELL
@@ -32,7 +34,7 @@ LONGEST_QUESTION = 10.0
 HEADROOM = 1.0
 """Seconds before a start is out of time in which it still ends by itself."""
 
-_NO_ANSWER = "The server runs, but its notebook did not answer within {} s. {}"
+_NO_ANSWER = gettext_noop("The server runs, but its notebook did not answer within {seconds} s.")
 
 
 async def answers(url: str, within: float, ssl_context: ssl.SSLContext | None = None) -> bool:
@@ -85,8 +87,8 @@ class AnsweringKubeSpawner(ResumingKubeSpawner):
         finally:
             self._ran = None
         if not has_answered and within >= self.http_timeout:
-            words = _NO_ANSWER.format(f"{self.http_timeout:.0f}", AGAIN_OR_TELL)
-            raise SpawnRefusedError(503, "no-answer", words)
+            words = _(_NO_ANSWER).format(seconds=f"{self.http_timeout:.0f}")
+            raise SpawnRefusedError(503, "no-answer", f"{words} {_(AGAIN_OR_TELL)}")
         return url
 
     @property

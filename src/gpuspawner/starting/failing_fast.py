@@ -15,7 +15,7 @@ from kubespawner.reflector import ResourceReflector
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.starting.answering import AnsweringKubeSpawner
 from gpuspawner.starting.hopeless import Hopeless, hopeless
-from gpuspawner.starting.lost import DELETED, Ran, deletion, is_being_deleted, stopped
+from gpuspawner.starting.lost import DELETED, Ran, deleted, deletion, is_being_deleted, stopped
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class _Watch:
         if pod is None or is_being_deleted(pod):
             last = pod or self._pod
             is_gone = seen.is_ours and (last is not None or seen.ran is not None)
-            return (deletion(last) or self._before or DELETED) if is_gone else None
+            return (deletion(last) or self._before or deleted()) if is_gone else None
         self._pod, self._uid = pod, str(pod["metadata"].get("uid"))
         found = hopeless(pod, seen.events, may_grow=seen.may_grow)
         if found is None and seen.ran is not None:
@@ -131,7 +131,7 @@ async def unless_hopeless(
     found = None
     if not ended_by_itself and not _has_succeeded(starting):
         found = watching.result()
-    elif getattr(_failure_of(starting), "code", "") == DELETED.code:
+    elif getattr(_failure_of(starting), "code", "") == DELETED:
         found = watch.look()
     if found is None:
         return starting.result()

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
 from gpuspawner.starting.containers import ContainerState, container_states
 from gpuspawner.starting.pulls import PullFailure, pull_failure
 
@@ -31,14 +33,14 @@ MOUNT_ATTEMPTS = 4
 INIT_RESTARTS = 3
 """An init container may wait for something by failing."""
 
-CHOOSE = "Choose another image or profile, or tell the people who run this hub."
-TELL = "Tell the people who run this hub; until it is mended, choose another profile."
-AGAIN = "Try again."
-AGAIN_OR_TELL = (
+CHOOSE = gettext_noop("Choose another image or profile, or tell the people who run this hub.")
+TELL = gettext_noop("Tell the people who run this hub; until it is mended, choose another profile.")
+AGAIN = gettext_noop("Try again.")
+AGAIN_OR_TELL = gettext_noop(
     "Try again; if it happens once more, choose another profile and tell the people who run "
     "this hub."
 )
-LATER = "Try again in a few minutes, or choose another image or profile."
+LATER = gettext_noop("Try again in a few minutes, or choose another image or profile.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Hopeless:
     Attributes:
         code: ``"image"``, ``"volume-claim"``, ``"never-fits"``, ``"device"``, ``"configuration"``,
             ``"crash"``, ``"node"`` or ``"busy"``.
-        words: for the person; what is wrong and what to do.
+        words: for the person, in their language; what is wrong and what to do.
         detail: the cluster's own words, for the log only: they may hold names and paths.
         patience: seconds that this has to have stood before the start is to be ended.
     """
@@ -88,20 +90,27 @@ def ended(pod: Json) -> Hopeless:
     reason, detail = str(status.get("reason") or ""), str(status.get("message") or "")
     device = _device(pod)
     if reason.startswith("OutOf"):
-        words = "What was free for the server was taken by another at the last moment."
-        return Hopeless("busy", f"{words} {AGAIN}", detail)
+        words = _("What was free for the server was taken by another at the last moment.")
+        return Hopeless("busy", f"{words} {_(AGAIN)}", detail)
     if device and reason in ("UnexpectedAdmissionError", "TopologyAffinityError"):
-        words = f"The node could not hand over what the server asks for ({device})."
-        return Hopeless("device", f"{words} {AGAIN_OR_TELL}", detail)
+        words = _("The node could not hand over what the server asks for ({device}).")
+        words = words.format(device=device)
+        return Hopeless("device", f"{words} {_(AGAIN_OR_TELL)}", detail)
     over = [state for state in container_states(pod) if state.terminated]
     if over and not reason:
         return crash(next((state for state in over if state.exit_code), over[0]), detail)
-    words = {
-        "Evicted": "The node ran short of memory or disk space and ended the server.",
-        "DeadlineExceeded": "The time limit of the server passed before it had started.",
-        "Preempting": "The server had to give way to something more urgent.",
-    }.get(reason, "The node that was chosen for the server did not take it, or was shut down.")
-    return Hopeless("node", f"{words} {AGAIN_OR_TELL}", f"{reason}: {detail}")
+    words = _(_ENDED.get(reason, _NOT_TAKEN))
+    return Hopeless("node", f"{words} {_(AGAIN_OR_TELL)}", f"{reason}: {detail}")
+
+
+_ENDED = {
+    "Evicted": gettext_noop("The node ran short of memory or disk space and ended the server."),
+    "DeadlineExceeded": gettext_noop("The time limit of the server passed before it had started."),
+    "Preempting": gettext_noop("The server had to give way to something more urgent."),
+}
+_NOT_TAKEN = gettext_noop(
+    "The node that was chosen for the server did not take it, or was shut down."
+)
 
 
 def _device(pod: Json) -> str:
@@ -115,10 +124,24 @@ def _device(pod: Json) -> str:
 
 _CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" (not found|is being deleted|bound to)')
 _CLAIM_WORDS = {
-    "not found": "does not exist in the cluster",
-    "is being deleted": "is being deleted",
-    "bound to": "has lost its storage",
+    "not found": (
+        gettext_noop(
+            'The volume "{volume}" does not exist in the cluster, so the server cannot start.'
+        ),
+        gettext_noop(
+            "A volume of this server does not exist in the cluster, so the server cannot start."
+        ),
+    ),
+    "is being deleted": (
+        gettext_noop('The volume "{volume}" is being deleted, so the server cannot start.'),
+        gettext_noop("A volume of this server is being deleted, so the server cannot start."),
+    ),
+    "bound to": (
+        gettext_noop('The volume "{volume}" has lost its storage, so the server cannot start.'),
+        gettext_noop("A volume of this server has lost its storage, so the server cannot start."),
+    ),
 }
+"""Of a volume that the pod has a name for, and of one that it has none for."""
 _NO_NODES = re.compile(r"0/(\d+) nodes are available: (?P<reasons>.*?)\.(?: (?P<preemption>.*))?$")
 _LASTING = re.compile(
     r"\d+ node\(s\) (didn't match Pod's node affinity/selector"
@@ -144,16 +167,19 @@ def _unscheduled(pod: Json, events: list[Json], *, may_grow: bool) -> Hopeless |
     claim = _CLAIM.search(message)
     if claim:
         volume = _volume_of(pod, claim[1])
-        words = f"{volume} {_CLAIM_WORDS[claim[2]]}, so the server cannot start."
-        return Hopeless("volume-claim", f"{words} {TELL}", message, SETTLING)
+        named, unnamed = _CLAIM_WORDS[claim[2]]
+        words = _(named).format(volume=volume) if volume else _(unnamed)
+        return Hopeless("volume-claim", f"{words} {_(TELL)}", message, SETTLING)
     said = {str(e.get("reason")) for e in events}
     if may_grow or said.intersection(_GROWTH) or not _is_lasting(message):
         return None
     refusals = [str(e.get("message")) for e in events if e.get("reason") in _NO_GROWTH]
     if any(_PASSING_REFUSAL.search(refusal) for refusal in refusals):
         return None
-    words = "No node of the cluster can ever run this server: none is of its kind and large enough."
-    words = f"{words} Choose another profile, and tell the people who run this hub."
+    words = _(
+        "No node of the cluster can ever run this server: none is of its kind and large enough. "
+        "Choose another profile, and tell the people who run this hub."
+    )
     patience = SETTLING if "NotTriggerScaleUp" in said else GROWING
     return Hopeless("never-fits", words, message, patience)
 
@@ -177,11 +203,11 @@ def _is_lasting(message: str) -> bool:
 
 
 def _volume_of(pod: Json, claim: str) -> str:
-    """The volume by its name in the pod: a claim's name may be that of a person."""
+    """The volume's name in the pod, empty if unknown: a claim's name may be that of a person."""
     for volume in pod["spec"].get("volumes") or ():
         if (volume.get("persistentVolumeClaim") or {}).get("claimName") == claim:
-            return f'The volume "{volume["name"]}"'
-    return "A volume of this server"
+            return str(volume["name"])
+    return ""
 
 
 def _of_container(state: ContainerState) -> Hopeless | None:
@@ -190,7 +216,7 @@ def _of_container(state: ContainerState) -> Hopeless | None:
         return _of_pull(state)
     if reason in _IMAGE_WORDS:
         words, patience, remedy = _IMAGE_WORDS[reason]
-        return Hopeless("image", f"{words.format(state.image)} {remedy}", state.message, patience)
+        return _of_image(state, words, remedy, patience)
     if reason == "CreateContainerConfigError":
         return _of_configuration(state.message)
     if state.could_not_start:
@@ -200,29 +226,58 @@ def _of_container(state: ContainerState) -> Hopeless | None:
 
 
 _IMAGE_WORDS = {
-    "InvalidImageName": ("{} is not the name of an image.", 0.0, CHOOSE),
-    "ErrImageNeverPull": ("The node does not have the image {}, and may not pull it.", 0.0, CHOOSE),
-    "SignatureValidationFailed": ("The signature of the image {} is not valid.", 0.0, CHOOSE),
-    "RegistryUnavailable": ("The registry of the image {} does not answer.", RETRYING, LATER),
-    "ImageInspectError": ("The node cannot read the image {}.", RETRYING, CHOOSE),
+    "InvalidImageName": (gettext_noop("{image} is not the name of an image."), 0.0, CHOOSE),
+    "ErrImageNeverPull": (
+        gettext_noop("The node does not have the image {image}, and may not pull it."),
+        0.0,
+        CHOOSE,
+    ),
+    "SignatureValidationFailed": (
+        gettext_noop("The signature of the image {image} is not valid."),
+        0.0,
+        CHOOSE,
+    ),
+    "RegistryUnavailable": (
+        gettext_noop("The registry of the image {image} does not answer."),
+        RETRYING,
+        LATER,
+    ),
+    "ImageInspectError": (
+        gettext_noop("The node cannot read the image {image}."),
+        RETRYING,
+        CHOOSE,
+    ),
 }
 _PULL_WORDS = {
-    PullFailure.NOT_FOUND: ("The image {} does not exist: its registry does not have it.", CHOOSE),
+    PullFailure.NOT_FOUND: (
+        gettext_noop("The image {image} does not exist: its registry does not have it."),
+        CHOOSE,
+    ),
     PullFailure.DENIED: (
-        "The image {} cannot be pulled: its registry does not have it, or does not let this "
-        "cluster have it.",
+        gettext_noop(
+            "The image {image} cannot be pulled: its registry does not have it, or does not let "
+            "this cluster have it."
+        ),
         CHOOSE,
     ),
     PullFailure.OTHER_PLATFORM: (
-        "The image {} is not made for the kind of processor that the node has.",
+        gettext_noop("The image {image} is not made for the kind of processor that the node has."),
         CHOOSE,
     ),
     PullFailure.RATE_LIMITED: (
-        "The image {} could not be pulled: its registry allows no more pulls at present.",
+        gettext_noop(
+            "The image {image} could not be pulled: its registry allows no more pulls at present."
+        ),
         LATER,
     ),
-    PullFailure.NO_SPACE: ("The node has no disk space left for the image {}.", TELL),
-    PullFailure.UNANSWERED: ("The image {} could not be pulled in several attempts.", LATER),
+    PullFailure.NO_SPACE: (
+        gettext_noop("The node has no disk space left for the image {image}."),
+        TELL,
+    ),
+    PullFailure.UNANSWERED: (
+        gettext_noop("The image {image} could not be pulled in several attempts."),
+        LATER,
+    ),
 }
 
 
@@ -231,7 +286,12 @@ def _of_pull(state: ContainerState) -> Hopeless:
     words, remedy = _PULL_WORDS[failure]
     patience = 0.0 if failure.is_final else RETRYING
     remedy = remedy if state.is_main else TELL
-    return Hopeless("image", f"{words.format(state.image)} {remedy}", state.message, patience)
+    return _of_image(state, words, remedy, patience)
+
+
+def _of_image(state: ContainerState, words: str, remedy: str, patience: float) -> Hopeless:
+    words = _(words).format(image=state.image)
+    return Hopeless("image", f"{words} {_(remedy)}", state.message, patience)
 
 
 _MISSING = re.compile(r'(?P<kind>secret|configmap) "[^"]*" not found|find key|non-existent', re.I)
@@ -239,16 +299,18 @@ _MISSING = re.compile(r'(?P<kind>secret|configmap) "[^"]*" not found|find key|no
 
 def _of_configuration(message: str) -> Hopeless:
     if "runAsNonRoot" in message:
-        words = "The image would run as root, which is not allowed here."
-        return Hopeless("image", f"{words} {CHOOSE}", message)
-    words = "The server is configured with something that does not exist in the cluster."
+        words = _("The image would run as root, which is not allowed here.")
+        return Hopeless("image", f"{words} {_(CHOOSE)}", message)
+    words = _("The server is configured with something that does not exist in the cluster.")
     missing = _MISSING.search(message)
     if missing and missing["kind"]:
         kind = {"secret": "Secret", "configmap": "ConfigMap"}[missing["kind"].lower()]
-        words = f"The server is configured with a {kind} that does not exist in the cluster."
+        words = _("The server is configured with a {kind} that does not exist in the cluster.")
+        words = words.format(kind=kind)
     elif not missing:
-        words = "The server's container cannot be made as it is configured."
-    return Hopeless("configuration", f"{words} {TELL}", message, SYNCING if missing else RETRYING)
+        words = _("The server's container cannot be made as it is configured.")
+    patience = SYNCING if missing else RETRYING
+    return Hopeless("configuration", f"{words} {_(TELL)}", message, patience)
 
 
 _NO_COMMAND = re.compile(r"executable file not found|exec: .*(no such file|permission denied)")
@@ -259,23 +321,35 @@ def _of_start_error(state: ContainerState) -> Hopeless:
     """Of a container that the runtime could not make or start."""
     message = state.message
     if _NO_DRIVER.search(message):
-        words = "The node could not make its GPU available to the server."
-        return Hopeless("device", f"{words} {AGAIN_OR_TELL}", message, SYNCING)
+        words = _("The node could not make its GPU available to the server.")
+        return Hopeless("device", f"{words} {_(AGAIN_OR_TELL)}", message, SYNCING)
     if _NO_COMMAND.search(message) or "no command specified" in message:
-        words = f"The image {state.image} does not contain the program that was to be started."
-        return Hopeless("image", f"{words} {CHOOSE}", message)
-    words = "The node could not start the server's container."
-    return Hopeless("configuration", f"{words} {TELL}", message, RETRYING)
+        words = gettext_noop(
+            "The image {image} does not contain the program that was to be started."
+        )
+        return _of_image(state, words, CHOOSE, 0.0)
+    words = _("The node could not start the server's container.")
+    return Hopeless("configuration", f"{words} {_(TELL)}", message, RETRYING)
 
 
 def crash(state: ContainerState, detail: str) -> Hopeless:
     """Of a container that has ended, and should not have."""
-    who = "The server" if state.is_main else "A container that the server needs"
-    how = f"ended right after its start (exit code {state.exit_code})."
-    if state.exit_reason == "OOMKilled":
-        how = "ran out of memory while it started."
-    remedy = CHOOSE if state.is_main else TELL
-    return Hopeless("crash", f"{who} {how} {remedy}", detail)
+    words = _(_CRASH_WORDS[state.is_main, state.exit_reason == "OOMKilled"])
+    words = words.format(code=state.exit_code)
+    return Hopeless("crash", f"{words} {_(CHOOSE if state.is_main else TELL)}", detail)
+
+
+_CRASH_WORDS = {
+    (True, False): gettext_noop("The server ended right after its start (exit code {code})."),
+    (True, True): gettext_noop("The server ran out of memory while it started."),
+    (False, False): gettext_noop(
+        "A container that the server needs ended right after its start (exit code {code})."
+    ),
+    (False, True): gettext_noop(
+        "A container that the server needs ran out of memory while it started."
+    ),
+}
+"""By whether it is the server itself, and whether its memory was used up."""
 
 
 _MOUNTED = frozenset({"Pulling", "Pulled", "Created", "Started"})
@@ -300,6 +374,6 @@ def _unmounted(pod: Json, events: list[Json]) -> list[Hopeless]:
         if reason == "FailedMount" and is_missing and count >= MOUNT_ATTEMPTS:
             found.append(_of_configuration(message))
         if _NO_RUNTIME.search(message) and times["FailedCreatePodSandBox"] > 1:
-            words = "The node lacks the container runtime that this profile asks for."
-            found.append(Hopeless("configuration", f"{words} {TELL}", message, SETTLING))
+            words = _("The node lacks the container runtime that this profile asks for.")
+            found.append(Hopeless("configuration", f"{words} {_(TELL)}", message, SETTLING))
     return found

@@ -6,30 +6,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop
 from gpuspawner.starting.containers import ContainerState, container_states
 from gpuspawner.starting.hopeless import AGAIN, AGAIN_OR_TELL, Hopeless, crash, ended
 from gpuspawner.starting.steps import condition
 
 Json = Mapping[str, Any]
 
-DELETED = Hopeless("deleted", f"The server was deleted in the cluster while it started. {AGAIN}")
+DELETED = "deleted"
 
 _DISRUPTIONS = {
-    "PreemptionByScheduler": f"The server had to give way to something more urgent. {AGAIN}",
+    "PreemptionByScheduler": (
+        gettext_noop("The server had to give way to something more urgent."),
+        AGAIN,
+    ),
     "DeletionByTaintManager": (
-        f"The node of the server failed or was closed, which ended the server. {AGAIN_OR_TELL}"
+        gettext_noop("The node of the server failed or was closed, which ended the server."),
+        AGAIN_OR_TELL,
     ),
     "EvictionByEvictionAPI": (
-        "The cluster emptied the node of the server, as it does to service a node or to save "
-        f"one. {AGAIN}"
+        gettext_noop(
+            "The cluster emptied the node of the server, as it does to service a node or to save "
+            "one."
+        ),
+        AGAIN,
     ),
-    "DeletionByPodGC": f"The node of the server is gone. {AGAIN_OR_TELL}",
+    "DeletionByPodGC": (gettext_noop("The node of the server is gone."), AGAIN_OR_TELL),
     "TerminationByKubelet": (
-        "The node ran short of memory or disk space, or was shut down, and ended the server. "
-        f"{AGAIN_OR_TELL}"
+        gettext_noop(
+            "The node ran short of memory or disk space, or was shut down, and ended the server."
+        ),
+        AGAIN_OR_TELL,
     ),
 }
-"""By the reason of the pod's condition DisruptionTarget (pkg/apis/core/types.go)."""
+"""What happened, and what to do: by the reason of the pod's condition DisruptionTarget
+(pkg/apis/core/types.go).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +87,17 @@ def deletion(pod: Json | None) -> Hopeless | None:
     if pod is not None and status.get("phase") == "Failed" and status.get("reason"):
         return ended(pod)
     disruption = condition(pod or {}, "DisruptionTarget")
-    words = _DISRUPTIONS.get(str(disruption.get("reason")))
-    if words is None or disruption.get("status") != "True":
+    found = _DISRUPTIONS.get(str(disruption.get("reason")))
+    if found is None or disruption.get("status") != "True":
         return None
-    return Hopeless("node", words, str(disruption.get("message") or ""))
+    words, remedy = map(_, found)
+    return Hopeless("node", f"{words} {remedy}", str(disruption.get("message") or ""))
+
+
+def deleted() -> Hopeless:
+    """Of a pod that was deleted, and nobody knows why."""
+    words = _("The server was deleted in the cluster while it started.")
+    return Hopeless(DELETED, f"{words} {_(AGAIN)}")
 
 
 def _main(pod: Json) -> ContainerState | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from types import MappingProxyType
 
+from gpuspawner.language import gettext as _
+
 KEPT = 9
 """Durations of a key: enough to outvote a few odd ones, few enough to follow a new machine type."""
 ENOUGH = 3
@@ -34,18 +36,27 @@ class Typical:
     @property
     def briefly(self) -> str:
         """To stand behind a semicolon: ``"typically 4 min"``."""
-        return f"last time it took {self._length}" if self.is_last else f"typically {self._length}"
+        if self.seconds < _MINUTE:
+            if self.is_last:
+                return _("last time it took less than a minute")
+            return _("typically less than a minute")
+        words = (
+            _("last time it took {minutes} min") if self.is_last else _("typically {minutes} min")
+        )
+        return words.format(minutes=self._minutes)
 
     @property
     def as_clause(self) -> str:
         """The same as a clause with a verb: ``"it typically takes 4 min"``."""
-        return self.briefly if self.is_last else f"it typically takes {self._length}"
+        if self.is_last:
+            return self.briefly
+        if self.seconds < _MINUTE:
+            return _("it typically takes less than a minute")
+        return _("it typically takes {minutes} min").format(minutes=self._minutes)
 
     @property
-    def _length(self) -> str:
-        if self.seconds < _MINUTE:
-            return "less than a minute"
-        return f"{self.seconds / _MINUTE:.0f} min"
+    def _minutes(self) -> str:
+        return f"{self.seconds / _MINUTE:.0f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from gpuspawner.language import gettext as _
 from gpuspawner.starting.cleaning import clean
 from gpuspawner.starting.heard import Heard, hear
 from gpuspawner.starting.measured import NOTHING, Usual
@@ -79,13 +80,14 @@ def as_event(stage: Stage) -> dict[str, Any]:
     words = escape(stage.sentence)
     if stage.said:
         lines = "<br>".join(escape(line) for line in stage.said)
-        words += f"<details><summary>What the cluster says</summary>{lines}</details>"
+        summary = escape(_("What the cluster says"))
+        words += f"<details><summary>{summary}</summary>{lines}</details>"
     return {
         "progress": stage.percent,
         "message": stage.sentence,
         "html_message": words,
         "steps": [
-            {"name": now.step.value, "title": now.step.in_words, "standing": now.standing.value}
+            {"name": now.step.value, "title": _(now.step.in_words), "standing": now.standing.value}
             for now in stage.steps
         ],
         "said": list(stage.said),

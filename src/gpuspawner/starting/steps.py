@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from gpuspawner.language import gettext_noop
 from gpuspawner.starting.heard import Heard, about
 
 
@@ -22,26 +23,26 @@ class Step(StrEnum):
 
     @property
     def in_words(self) -> str:
-        """What a person reads."""
+        """What a person reads, as a message for gettext."""
         return _IN_WORDS[self]
 
 
 _IN_WORDS = {
-    Step.ADMITTED: "Accepted by the cluster",
-    Step.SCHEDULED: "A place on a node",
-    Step.VOLUMES: "Storage",
-    Step.IMAGE: "Image",
-    Step.CONTAINER: "Container",
-    Step.NOTEBOOK: "Notebook server",
+    Step.ADMITTED: gettext_noop("Accepted by the cluster"),
+    Step.SCHEDULED: gettext_noop("A place on a node"),
+    Step.VOLUMES: gettext_noop("Storage"),
+    Step.IMAGE: gettext_noop("Image"),
+    Step.CONTAINER: gettext_noop("Container"),
+    Step.NOTEBOOK: gettext_noop("Notebook server"),
 }
 
 
 class Standing(StrEnum):
-    """Where a step is; the value is what a person reads."""
+    """Where a step is; the value is what a person reads, as a message for gettext."""
 
-    DONE = "done"
-    CURRENT = "current"
-    TO_COME = "to come"
+    DONE = gettext_noop("done")
+    CURRENT = gettext_noop("current")
+    TO_COME = gettext_noop("to come")
 
 
 @dataclass(frozen=True, slots=True)

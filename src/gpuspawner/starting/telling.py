@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from gpuspawner.outages import LastingKubeSpawner
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop, speaking
 from gpuspawner.refusals import SpawnRefusedError
+from gpuspawner.speaking import SpeakingKubeSpawner
 from gpuspawner.starting.failing_fast import events_of
 from gpuspawner.starting.measured import NOTHING_YET, Measured, Usual
 from gpuspawner.starting.measuring import Ground, with_start
@@ -24,9 +26,9 @@ from gpuspawner.starting.stages import Stage, as_event, stage_of
 PERIOD = 1.0
 """Seconds between two looks at what the reflectors hold."""
 
-_CANCELLED = "The start was cancelled."
-_BEING_CANCELLED = "The start is being cancelled."
-_BEING_CLEANED_UP = "The server did not start. What was made for it is being removed."
+_CANCELLED = gettext_noop("The start was cancelled.")
+_BEING_CANCELLED = gettext_noop("The start is being cancelled.")
+_BEING_CLEANED_UP = gettext_noop("The server did not start. What was made for it is being removed.")
 
 
 _measured: WeakKeyDictionary[asyncio.AbstractEventLoop, Measured] = WeakKeyDictionary()
@@ -37,7 +39,7 @@ def measured() -> Measured:
     return _measured.get(asyncio.get_running_loop(), NOTHING_YET)
 
 
-class TellingKubeSpawner(LastingKubeSpawner):
+class TellingKubeSpawner(SpeakingKubeSpawner):
     """A KubeSpawner that tells of a start in words, for as long as the hub waits for it.
 
     Attributes:
@@ -52,14 +54,20 @@ class TellingKubeSpawner(LastingKubeSpawner):
 
     @property
     def stage(self) -> Stage:
-        """Where the start under way is at this moment, from what is known without asking."""
+        """Where the start under way is at this moment, in its language."""
+        with speaking(self.language):
+            return self._stage
+
+    @property
+    def _stage(self) -> Stage:
+        """`stage`, from what is known without asking."""
         pod = self._pod_in_sight
         usual = Usual(measured(), self.pool_to_grow)
         stage = stage_of(pod, self._events_of(pod), datetime.now(UTC), usual)
         if self._is_cancelled:
-            return Stage(stage.steps, _BEING_CANCELLED, stage.said)
+            return Stage(stage.steps, _(_BEING_CANCELLED), stage.said)
         if self.is_cleaning_up:
-            return Stage(stage.steps, _BEING_CLEANED_UP, stage.said)
+            return Stage(stage.steps, _(_BEING_CLEANED_UP), stage.said)
         return stage
 
     @property
@@ -83,10 +91,15 @@ class TellingKubeSpawner(LastingKubeSpawner):
             if stage != told:
                 told = stage
                 percent = max(percent, stage.percent)
-                yield {**as_event(stage), "progress": percent}
+                yield {**self.as_event(stage), "progress": percent}
             if is_over:
                 return
             await asyncio.sleep(PERIOD)
+
+    def as_event(self, stage: Stage) -> dict[str, Any]:
+        """A stage of the start as an event of JupyterHub's progress, in the start's language."""
+        with speaking(self.language):
+            return as_event(stage)
 
     def cancel_start(self) -> bool:
         """Let `start`, if it is under way or to come, fail with a refusal; JupyterHub cleans up.
@@ -189,4 +202,4 @@ class TellingKubeSpawner(LastingKubeSpawner):
 
 def cancelled() -> SpawnRefusedError:
     """The refusal of a start that its person has cancelled."""
-    return SpawnRefusedError(409, "cancelled", _CANCELLED)
+    return SpawnRefusedError(409, "cancelled", _(_CANCELLED))

@@ -1,8 +1,10 @@
 // Keeps the page of a start under way up to date. Without it the page loads itself again.
+// It has no words of its own: they stand in the page, in the language of the start.
 "use strict";
 
 (function () {
   const page = document.getElementById("gpuspawner-pending");
+  const steps = document.getElementById("gpuspawner-steps");
   const sentence = document.getElementById("gpuspawner-sentence");
   const said = document.getElementById("gpuspawner-said");
   const nothingSaid = document.getElementById("gpuspawner-nothing-said");
@@ -12,12 +14,16 @@
   const SILENCE = 4000;
   const POLL_EVERY = 2000;
 
-  function show(steps) {
-    for (const { name, standing } of steps) {
+  function inWords(standing) {
+    return `, ${steps.getAttribute(`data-${standing.replace(" ", "-")}`)}`;
+  }
+
+  function show(now) {
+    for (const { name, standing } of now) {
       const item = page.querySelector(`[data-step="${name}"]`);
       if (!item) continue;
       item.dataset.standing = standing;
-      item.querySelector(".gpuspawner-standing").textContent = `, ${standing}`;
+      item.querySelector(".gpuspawner-standing").textContent = inWords(standing);
       if (standing === "current") item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
     }
@@ -44,12 +50,12 @@
 
   function fail() {
     page.classList.add("gpuspawner-failed");
-    page.querySelector("h1").textContent = "Your server did not start";
+    page.querySelector("h1").textContent = page.dataset.notStarted;
     document.getElementById("gpuspawner-note").hidden = true;
     const reached = page.querySelector('[aria-current="step"]');
     if (reached) {
       reached.removeAttribute("aria-current");
-      reached.querySelector(".gpuspawner-standing").textContent = ", not done";
+      reached.querySelector(".gpuspawner-standing").textContent = inWords("not done");
     }
     const hadFocus = form.contains(document.activeElement);
     form.hidden = true;
@@ -139,7 +145,7 @@
   form.addEventListener("submit", function () {
     stop();
     const isInLine = page.hasAttribute("data-is-in-line");
-    say(isInLine ? "You are leaving the line." : "The start is being cancelled.");
+    say(isInLine ? page.dataset.leaving : page.dataset.cancelling);
     // After the form was sent: a disabled button's value would not be part of it.
     setTimeout(function () {
       for (const button of form.querySelectorAll("button")) button.disabled = true;

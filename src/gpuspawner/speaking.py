@@ -1,0 +1,92 @@
+"""KubeSpawner, made to speak the language of whoever began a start.
+
+Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is the request for as long as a form is
+made or a start is under way, and on ``get_state`` and ``load_state``, through which the next hub
+speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from traitlets import Enum
+
+from gpuspawner.language import ENGLISH, LANGUAGES, accepted, gettext, speaking
+from gpuspawner.outages import LastingKubeSpawner
+
+_STATE_KEY = "gpuspawner_language"
+
+
+class SpeakingKubeSpawner(LastingKubeSpawner):
+    """A KubeSpawner whose start has a language, in which its task and those it begins speak.
+
+    What is told of a start from elsewhere has to speak it, too: see `language`.
+    """
+
+    default_language = Enum(
+        LANGUAGES,
+        ENGLISH,
+        config=True,
+        help="""The language for who asks for none that there is: "en" or "de".
+
+        Browsers ask for one (Accept-Language); programs that use the API mostly do not.
+        """,
+    )
+
+    _language: str | None = None
+    _spoke_at = float("-inf")
+
+    @property
+    def language(self) -> str:
+        """The language of the request that is under way, or else of the one that began the start.
+
+        One of `gpuspawner.language.LANGUAGES`.
+        """
+        if self.handler is not None:
+            return self.language_for(self.handler)
+        spoken: str = self._language or self.default_language
+        return spoken
+
+    @property
+    def language_of_form(self) -> str:
+        """The language in which to make a form now.
+
+        After a start that is refused, JupyterHub has the form made anew by the default server,
+        whichever was refused, and says nothing of the request.
+        """
+        if self.handler is not None:
+            return self.language
+        servers = self.user.spawners.values()
+        began = [each for each in servers if isinstance(each, SpeakingKubeSpawner)]
+        return max(began, key=lambda each: each._spoke_at, default=self).language
+
+    def language_for(self, handler: Any) -> str:
+        """The language in which a request that JupyterHub handles is to be answered."""
+        return accepted(handler.request.headers.get("Accept-Language"), self.default_language)
+
+    def gettext(self, message: str) -> str:
+        """A message in the language of the start, for templates."""
+        with speaking(self.language):
+            return gettext(message)
+
+    def start(self) -> Any:
+        """KubeSpawner's, in the language of the request that begins it.
+
+        A start without a request goes on with what the last one spoke: after a restart of the hub,
+        that is the one that was cut off.
+        """
+        self._language, self._spoke_at = self.language, time.monotonic()
+        with speaking(self._language):
+            return super().start()
+
+    def get_state(self) -> dict[str, Any]:
+        """KubeSpawner's, and the language."""
+        state: dict[str, Any] = super().get_state()
+        return {**state, _STATE_KEY: self._language} if self._language else state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """KubeSpawner's, and the language."""
+        super().load_state(state)
+        language = state.get(_STATE_KEY)
+        self._language = language if language in LANGUAGES else None
