@@ -120,8 +120,8 @@ def refusal_of(error: ApiException) -> SpawnRefusedError | None:
         why = f"{denial.words[0].upper()}{denial.words[1:]}"
         words = _("{why}. Try again later.").format(why=why)
         return SpawnRefusedError(503, QUOTA, words)
-    words = f"{_('The cluster did not accept the server.')} {_(SEE_THE_LOG)}"
-    return SpawnRefusedError(503, "misconfigured", words)
+    words = _("The cluster did not accept the server.")
+    return SpawnRefusedError(503, "misconfigured", f"{words} {_(SEE_THE_LOG)}")
 
 
 def _message(error: ApiException) -> str:

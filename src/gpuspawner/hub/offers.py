@@ -26,14 +26,10 @@ _CODES = {
     404: "not-found",
     405: "method-not-allowed",
 }
-_NO_SUCH = {
-    "user": gettext_noop("There is no user of that name"),
-    "server": gettext_noop("There is no server of that name"),
-}
-_SAY_ONCE = {
-    "user": gettext_noop("Say once which user is meant"),
-    "server": gettext_noop("Say once which server is meant"),
-}
+_NO_USER = gettext_noop("There is no user of that name")
+_NO_SERVER = gettext_noop("There is no server of that name")
+_WHICH_USER = gettext_noop("Say once which user is meant")
+_WHICH_SERVER = gettext_noop("Say once which server is meant")
 _LONGEST_NAME = 255
 
 
@@ -92,17 +88,19 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name:
                 return name
             case [_]:
-                raise web.HTTPError(404, _(_NO_SUCH[argument]))
+                message = _NO_USER if argument == "user" else _NO_SERVER
+                raise web.HTTPError(404, _(message))
             case _:
-                raise web.HTTPError(400, _(_SAY_ONCE[argument]))
+                message = _WHICH_USER if argument == "user" else _WHICH_SERVER
+                raise web.HTTPError(400, _(message))
 
     def _spawner(self, user_name: str, server_name: str) -> GPUSpawner:
         user = self.find_user(user_name)
         if user is None:
-            raise web.HTTPError(404, _(_NO_SUCH["user"]))
+            raise web.HTTPError(404, _(_NO_USER))
         # Looked up like this: JupyterHub's mapping would make a server that nobody has.
         if server_name and server_name not in user.orm_spawners:
-            raise web.HTTPError(404, _(_NO_SUCH["server"]))
+            raise web.HTTPError(404, _(_NO_SERVER))
         spawner = user.get_spawner(server_name)
         if not isinstance(spawner, GPUSpawner):
             words = _("This hub does not start its servers with GPUSpawner")
@@ -121,7 +119,8 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             await spawner.run_auth_state_hook(await spawner.user.get_auth_state())
         except Exception as error:
             self.log.exception("The auth state hook of %s fails", spawner._log_name)
-            words = f"{_('What can be started cannot be told.')} {_(SEE_THE_LOG)}"
+            words = _("What can be started cannot be told.")
+            words = f"{words} {_(SEE_THE_LOG)}"
             raise SpawnRefusedError(503, MISCONFIGURED, words) from error
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

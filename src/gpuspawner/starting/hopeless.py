@@ -334,8 +334,8 @@ def _of_start_error(state: ContainerState) -> Hopeless:
 
 def crash(state: ContainerState, detail: str) -> Hopeless:
     """Of a container that has ended, and should not have."""
-    words = _(_CRASH_WORDS[state.is_main, state.exit_reason == "OOMKilled"])
-    words = words.format(code=state.exit_code)
+    message = _CRASH_WORDS[state.is_main, state.exit_reason == "OOMKilled"]
+    words = _(message).format(code=state.exit_code)
     return Hopeless("crash", f"{words} {_(CHOOSE if state.is_main else TELL)}", detail)
 
 

@@ -35,28 +35,22 @@ class Typical:
 
     @property
     def briefly(self) -> str:
-        """To stand behind a semicolon: ``"typically 4 min"``."""
-        if self.seconds < _MINUTE:
-            if self.is_last:
-                return _("last time it took less than a minute")
-            return _("typically less than a minute")
-        words = (
-            _("last time it took {minutes} min") if self.is_last else _("typically {minutes} min")
-        )
-        return words.format(minutes=self._minutes)
+        """To stand behind a comma or a semicolon: ``"typically 4 min"``."""
+        words = _("last time it took {length}") if self.is_last else _("typically {length}")
+        return words.format(length=self._length)
 
     @property
     def as_clause(self) -> str:
         """The same as a clause with a verb: ``"it typically takes 4 min"``."""
         if self.is_last:
             return self.briefly
-        if self.seconds < _MINUTE:
-            return _("it typically takes less than a minute")
-        return _("it typically takes {minutes} min").format(minutes=self._minutes)
+        return _("it typically takes {length}").format(length=self._length)
 
     @property
-    def _minutes(self) -> str:
-        return f"{self.seconds / _MINUTE:.0f}"
+    def _length(self) -> str:
+        if self.seconds < _MINUTE:
+            return _("less than a minute")
+        return _("{number} min").format(number=round(self.seconds / _MINUTE))
 
 
 @dataclass(frozen=True, slots=True)

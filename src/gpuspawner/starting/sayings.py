@@ -156,7 +156,8 @@ def _container(pod: Mapping[str, Any], heard: Sequence[Heard]) -> str:
         if one.reason == "Created":
             break
         if one.reason == "Pulled":
-            return f"{_pulled(one.text)} {_('The container is being made.')}"
+            words = _("The container is being made.")
+            return f"{_pulled(one.text)} {words}"
     return _("The container is being started.")
 
 
