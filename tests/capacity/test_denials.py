@@ -176,3 +176,40 @@ def test_every_amount_of_a_quota_is_read_back(
 @given(st.text())
 def test_no_text_of_others_gets_through(text: str) -> None:
     assert read_denial(f'admission webhook "w" denied the request: {text}') is None
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        pytest.param(
+            exceeded(f"{GPU}=2", f"{GPU}=1", f"{GPU}=2"),
+            "das Kontingent „hub“ erlaubt in diesem Namespace 2 nvidia.com/gpu, davon ist 1 "
+            "belegt, und dieser Server braucht 2",
+            id="one is used",
+        ),
+        pytest.param(
+            exceeded("memory=4Gi", "memory=64Gi", "memory=64Gi"),
+            "das Kontingent „hub“ erlaubt in diesem Namespace 64 GiB Arbeitsspeicher, davon sind "
+            "64 GiB belegt",
+            id="several are used",
+        ),
+        pytest.param(
+            'pods "p" is forbidden: failed quota: hub: must specify cpu for: a; memory for: a; '
+            "pods for: a",
+            "das Kontingent „hub“ verlangt, dass jeder Pod cpu, memory und pods angibt",
+            id="a list",
+        ),
+        pytest.param(
+            'pods "p" is forbidden: maximum cpu usage per Container is 2, but limit is 4',
+            "dieser Namespace erlaubt für jeden Container höchstens 2 cpu",
+            id="a LimitRange",
+        ),
+    ],
+)
+def test_one_denial_is_told_to_each_in_their_language(message: str, words: str) -> None:
+    denial = read_denial(message)
+    assert denial is not None
+    english = denial.words
+    with speaking("de"):
+        assert denial.words == words
+    assert denial.words == english != words

@@ -182,3 +182,23 @@ async def test_it_works_without_javascript(browser: Browser, hub: Hub, name: str
         await page.get_by_role("button", name=AGAIN).click()
         await page.wait_for_url(f"**/hub/spawn/{name}")
     assert hub.pods_of(name) == []
+
+
+async def test_what_the_script_says_is_in_the_language_of_the_start(
+    browser: Browser, hub: Hub, name: str
+) -> None:
+    async with starting(browser, hub, name, "v100", directly=True, locale="de-AT") as page:
+        await expect(page.locator("#gpuspawner-sentence")).to_contain_text(
+            "Ihr Server wartet", timeout=SLOW
+        )
+        await expect(page.locator("#gpuspawner-pending")).to_have_attribute("lang", "de")
+        await expect(current(page)).to_contain_text("Platz auf einem Knoten, läuft")
+        await photograph(page, "german")
+        await pending.cancel(await hub.visitor(name), name)
+        await expect(page.locator("h1")).to_have_text("Ihr Server ist nicht gestartet")
+        await expect(page.locator("#gpuspawner-sentence")).to_have_text(
+            "Der Start wurde abgebrochen."
+        )
+        await expect(page.locator('[data-step="scheduled"]')).to_contain_text(", nicht erledigt")
+        await page.get_by_role("link", name="Neu auswählen").click()
+        await page.wait_for_url(f"**/hub/spawn/{name}")
