@@ -44,7 +44,7 @@ def room(request: PodRequest, state: NodeState) -> Room:
     allocatable, requested = state.node.allocatable, state.requested
     reasons: list[Reason] = []
     free: list[tuple[str, int]] = []
-    held: list[tuple[str, int]] = []
+    held: tuple[tuple[str, int], ...] = ()
     places = allocatable.get(_PODS, 0)
     slots = [places - state.pod_count]
     if slots[0] < 1:
@@ -64,8 +64,8 @@ def room(request: PodRequest, state: NodeState) -> Room:
             free.append((resource, max(0, left)))
             # A device that a pod holds may be gone by now, and is counted nowhere then.
             if taken and (taken := min(taken, devices_on(state.node, resource))):
-                held.append((resource, taken))
-    return Room(tuple(reasons), max(0, min(slots)), tuple(free), tuple(held))
+                held += ((resource, taken),)
+    return Room(tuple(reasons), max(0, min(slots)), tuple(free), held)
 
 
 def devices_on(node: Node, resource: str) -> int:
@@ -75,11 +75,11 @@ def devices_on(node: Node, resource: str) -> int:
 
 def devices_there(request: PodRequest, node: Node) -> tuple[tuple[str, int], ...]:
     """`devices_on` a node for each extended resource that the pod asks for; zeros left out."""
-    return tuple(
-        (resource, devices)
-        for resource, asked in request.requests.items()
-        if asked > 0 and "/" in resource and (devices := devices_on(node, resource))
-    )
+    found: tuple[tuple[str, int], ...] = ()
+    for resource, asked in request.requests.items():
+        if "/" in resource and asked > 0 and (devices := devices_on(node, resource)):
+            found += ((resource, devices),)
+    return found
 
 
 def slots_if_empty(request: PodRequest, node: Node) -> int:
