@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuspawner.capacity.assumed import as_assumed
-from gpuspawner.capacity.denials import Denial
+from gpuspawner.capacity.denials import read_denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
 from gpuspawner.capacity.model import Node, Pod, PodRequest, ResourceClaimRef, ResourceQuota, Taint
@@ -481,7 +481,10 @@ def test_those_who_go_before(
 FREE = a_view(a_node(gpus=2))
 FULL = a_view(a_node(gpus=2), a_pod(gpus=2))
 UNCHECKED = {"extra_pod_config": {"volumes": [{"name": "a", "iscsi": {}}]}}
-DENIED = Denial("exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5", quota=True)
+DENIED = read_denial(
+    "exceeded quota: q, requested: requests.nvidia.com/gpu=1, "
+    "used: requests.nvidia.com/gpu=5, limited: requests.nvidia.com/gpu=5"
+)
 
 
 def asking(profile: Mapping[str, Any], view: View, **fields: Any) -> Offer:
