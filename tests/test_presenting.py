@@ -70,7 +70,7 @@ def test_amounts_are_told_in_cores_and_bytes_and_in_words() -> None:
     assert offer.facts == (
         "2 CPU cores, 0.5 guaranteed",
         "64 GiB of memory",
-        "ends after 8 hours",
+        "ends after 8 hours; unsaved work is lost",
     )
 
 

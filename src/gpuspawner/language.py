@@ -19,6 +19,7 @@ from io import BytesIO
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de")
@@ -49,6 +50,11 @@ def listed(words: Sequence[str]) -> str:
     if not others:
         return last
     return gettext("{some} and {last}").format(some=", ".join(others), last=last)
+
+
+def decimal(number: float, places: int) -> str:
+    """A number with at most so many decimal places, and no more than it needs: ``"1.5"``."""
+    return format_decimal(number, f"0.{'#' * places}", locale=_spoken.get())
 
 
 def spoken() -> str:
@@ -117,3 +123,4 @@ def _translations(language: str) -> NullTranslations:
 for _language in LANGUAGES:
     # Now, since nobody should wait for it later.
     _translations(_language)
+    format_decimal(0, locale=_language)

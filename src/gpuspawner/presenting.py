@@ -13,6 +13,7 @@ from gpuspawner import wording
 from gpuspawner.alternatives import nearest
 from gpuspawner.capacity.freshness import State
 from gpuspawner.catalog import Amounts, Profile, ProfileOption, Sharing, Volume, duration_seconds
+from gpuspawner.language import gettext as _
 from gpuspawner.offers import Offer
 from gpuspawner.pod import extended_resources
 from gpuspawner.quantity import format_amount, parse_amount
@@ -356,8 +357,9 @@ def _facts(profile: Profile) -> tuple[str, ...]:
         words = wording.named(resource, most)
         least = parse_amount(resource, amounts.guarantee or text)
         if least < most:
-            words += f", {format_amount(resource, least)} guaranteed"
+            guaranteed = format_amount(resource, least)
+            words = _("{most}, {least} guaranteed").format(most=words, least=guaranteed)
         parts.append(words)
     if profile.session_limit is not None:
-        parts.append(f"ends after {wording.lasting(profile.session_limit)}")
+        parts.append(wording.session(profile.session_limit))
     return tuple(parts)

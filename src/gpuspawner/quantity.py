@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import ceil
 
 from gpuspawner.errors import QuantityError
+from gpuspawner.language import decimal, ngettext
 
 _FORMAT = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
@@ -84,13 +85,13 @@ def is_bytes(resource: str) -> bool:
 def format_amount(resource: str, amount: int) -> str:
     """An amount as a person reads it: ``"122 GiB"``, ``"1.5"`` cores, ``"2"`` devices."""
     if resource == "cpu":
-        return f"{amount / 1000:.3f}".rstrip("0").rstrip(".")
+        return decimal(amount / 1000, 3)
     if not is_bytes(resource):
         return str(amount)
     for name, factor in _BINARY_UNITS:
         if abs(amount) >= factor:
-            return f"{amount / factor:.1f}".removesuffix(".0") + f" {name}"
-    return f"{amount} bytes"
+            return _in_unit(amount, name, factor)
+    return _in_bytes(amount)
 
 
 def format_apart(resource: str, one: int, other: int) -> tuple[str, str]:
@@ -99,7 +100,15 @@ def format_apart(resource: str, one: int, other: int) -> tuple[str, str]:
     if one == other or texts[0] != texts[1]:
         return texts
     for name, factor in _BINARY_UNITS[1:]:
-        texts = f"{one / factor:.1f} {name}", f"{other / factor:.1f} {name}"
+        texts = _in_unit(one, name, factor), _in_unit(other, name, factor)
         if texts[0] != texts[1]:
-            return texts[0].replace(".0 ", " "), texts[1].replace(".0 ", " ")
-    return f"{one} bytes", f"{other} bytes"
+            return texts
+    return _in_bytes(one), _in_bytes(other)
+
+
+def _in_unit(amount: int, name: str, factor: int) -> str:
+    return f"{decimal(amount / factor, 1)} {name}"
+
+
+def _in_bytes(amount: int) -> str:
+    return ngettext("{number} byte", "{number} bytes", amount).format(number=amount)

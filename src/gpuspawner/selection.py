@@ -67,7 +67,7 @@ def read_selection(options: object, catalog: Catalog) -> Selection:
     if isinstance(options, Mapping) and "user_options" in options and options.keys() <= _ENVELOPE:
         options = options["user_options"] or {}
     if not isinstance(options, Mapping):
-        raise SelectionError("The options of a server must be a JSON object.")
+        raise SelectionError(_("The options of a server must be a JSON object."))
     slug = options.get("profile")
     by_default = slug is None or slug == ""
     profile = _default(catalog) if by_default else _profile(slug, catalog)
@@ -120,7 +120,8 @@ def _profile(slug: object, catalog: Catalog) -> Profile:
 
 def no_such_profile(slug: object) -> SelectionError:
     """The same words whether a profile does not exist or is not open to the person."""
-    return SelectionError(f"The profile {_shown(slug)} is not open to this account.")
+    words = _("The profile {profile} is not open to this account.")
+    return SelectionError(words.format(profile=_shown(slug)))
 
 
 def _image(slug: object, profile: Profile) -> ImageChoice | None:
@@ -129,7 +130,8 @@ def _image(slug: object, profile: Profile) -> ImageChoice | None:
     for image in profile.images:
         if image.slug == slug:
             return image
-    raise SelectionError(f"The profile {profile.title} has no image {_shown(slug)}.")
+    words = _("The profile {profile} has no image {image}.")
+    raise SelectionError(words.format(profile=profile.title, image=_shown(slug)))
 
 
 def _chosen(options: Mapping[Any, Any], profile: Profile) -> Chosen:

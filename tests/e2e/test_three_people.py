@@ -16,7 +16,7 @@ from .conftest import PASSWORD, Demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NEVER = "never fits: asks 128 GiB of memory, the largest node offers 122 GiB"
+NEVER = "never fits: asks for 128 GiB of memory, the largest node offers 122 GiB"
 GPU_PROFILES = {
     "pytorch-1gpu",
     "tensorflow-1gpu",

@@ -20,7 +20,7 @@ from gpuspawner.capacity.model import (
 from gpuspawner.capacity.model.autoscaler import read_autoscaler_status
 from gpuspawner.capacity.objects import ClusterObjects
 from gpuspawner.errors import MalformedObjectError
-from gpuspawner.fit import Growth, NodeTemplate, growths
+from gpuspawner.fit import Growth, NodeTemplate, Stuck, growths
 
 from ..builders import a_cluster, a_node, a_request, a_snapshot
 from ..storage_builders import (
@@ -78,34 +78,29 @@ def test_a_new_node_is_judged_as_an_empty_one(
 @pytest.mark.parametrize(
     ("members", "template", "hindrance"),
     [
-        pytest.param(1, replace(V100, most=2), "", id="there is room for one more"),
-        pytest.param(
-            2, replace(V100, most=2), "it has all of its 2 nodes", id="it is as large as it may be"
-        ),
-        pytest.param(1, replace(V100, most=1), "it has its only node", id="it may have but one"),
-        pytest.param(9, V100, "", id="a pool without a limit"),
+        pytest.param(1, replace(V100, most=2), None, id="there is room for one more"),
+        pytest.param(2, replace(V100, most=2), Stuck.FULL, id="it is as large as it may be"),
+        pytest.param(9, V100, None, id="a pool without a limit"),
     ],
 )
-def test_a_pool_grows_to_its_limit(members: int, template: NodeTemplate, hindrance: str) -> None:
+def test_a_pool_grows_to_its_limit(
+    members: int, template: NodeTemplate, hindrance: Stuck | None
+) -> None:
     others = [a_node("other", gpus=4)]
     snapshot = a_snapshot(*others, *map(member, range(members)))
-    assert growths(ONE, snapshot, [template]) == (Growth("V100 pool", 4, hindrance),)
+    assert growths(ONE, snapshot, [template]) == (Growth("V100 pool", 4, hindrance, nodes=members),)
 
 
 @pytest.mark.parametrize(
     ("group", "hindrance"),
     [
-        pytest.param(NodeGroup(max_size=3), "", id="a group in order"),
-        pytest.param(NodeGroup(max_size=1), "it has its only node", id="the group's own limit"),
-        pytest.param(
-            NodeGroup(is_backing_off=True), "its last attempt to grow failed", id="backing off"
-        ),
-        pytest.param(
-            NodeGroup(is_healthy=False), "its autoscaler reports it unhealthy", id="unhealthy"
-        ),
+        pytest.param(NodeGroup(max_size=3), None, id="a group in order"),
+        pytest.param(NodeGroup(max_size=1), Stuck.FULL, id="the group's own limit"),
+        pytest.param(NodeGroup(is_backing_off=True), Stuck.FAILED, id="backing off"),
+        pytest.param(NodeGroup(is_healthy=False), Stuck.UNHEALTHY, id="unhealthy"),
     ],
 )
-def test_what_the_autoscaler_says_of_the_group(group: NodeGroup, hindrance: str) -> None:
+def test_what_the_autoscaler_says_of_the_group(group: NodeGroup, hindrance: Stuck | None) -> None:
     snapshot = with_autoscaler(a_snapshot(member(0)), v100=group, other=NodeGroup(max_size=0))
     [growth] = growths(ONE, snapshot, [replace(V100, group="v100")])
     assert growth.hindrance == hindrance
@@ -164,7 +159,7 @@ def test_a_new_node_does_not_help_a_pod_whose_claim_another_pod_has() -> None:
     request = replace(ONE, claims=("home",))
     free = a_cluster(member(0), claim, volume)
     in_use = a_cluster(member(0), claim, volume, a_mounting_pod("p", "home", node="m0"))
-    assert growths(request, free, [V100]) == (Growth("V100 pool", 4),)
+    assert growths(request, free, [V100]) == (Growth("V100 pool", 4, nodes=1),)
     assert growths(request, in_use, [V100]) == ()
 
 
@@ -173,6 +168,8 @@ def test_a_home_in_a_zone_that_the_template_does_not_tell_leaves_it_open() -> No
     volume = a_volume("pv", affinity=in_zones("a"), claim=("jhub", "home", ""))
     request = replace(ONE, claims=("home",))
     snapshot = a_cluster(member(0), claim, volume)
-    assert growths(request, snapshot, [V100]) == (Growth("V100 pool", 4, is_certain=False),)
+    assert growths(request, snapshot, [V100]) == (
+        Growth("V100 pool", 4, is_certain=False, nodes=1),
+    )
     zonal = replace(V100, node=replace(NEW, labels={**POOL, ZONE: "a"}))
     assert growths(request, snapshot, [zonal]) == (Growth("V100 pool", 4),)

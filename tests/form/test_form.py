@@ -142,7 +142,7 @@ def test_what_is_told_of_a_profile() -> None:
     assert "2 CPU cores, 1 guaranteed" in text
     assert "64 GiB of memory" in text
     assert "2 of 2 free, on 1 node" in text
-    assert "never fits: asks 64 nvidia.com/gpu, the largest node offers 2" in text
+    assert "never fits: asks for 64 NVIDIA A100, the largest node offers 2" in text
     assert "Granted by" not in text
 
 
@@ -460,4 +460,4 @@ def test_the_memory_of_a_device_is_told_and_of_several_for_each() -> None:
     )
     facts = [e.text for e in page_of(a_situation(catalog, *FREE)).all("li")]
     assert f"1 {TIMES} A100, 40 GiB, yours alone" in facts
-    assert f"2 {TIMES} A100, 40 GiB each, yours alone" in facts
+    assert f"2 {TIMES} A100, 40 GiB each, all on one node, yours alone" in facts

@@ -74,7 +74,7 @@ async def test_a_cordoned_node_is_closed_and_not_called_too_small(
     await until(
         hub,
         name,
-        ("busy", "busy: the node it could run on is closed to new servers at present", False),
+        ("busy", "busy: 1 node that it could run on is closed to new servers at present", False),
     )
     _cordon(hub, False)
     await until(hub, name, ("free", "2 of 2 free, on 1 node", True))
@@ -97,5 +97,5 @@ async def test_a_silent_cluster_is_unknown_neither_free_nor_zero_and_may_be_trie
     assert set(found) == {"cpu", "gpu", "huge"}
     for standing, words, can_choose in found.values():
         assert standing == "unknown"
-        assert re.fullmatch(r"unknown: the cluster has not answered for 17 min", words)
+        assert re.fullmatch(r"unknown for 17 min: the cluster does not answer", words)
         assert can_choose

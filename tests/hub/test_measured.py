@@ -51,7 +51,7 @@ access:
   - groups: [gpu-users]
     profiles: [v100, grown]
 """
-CAN_START = "can start a node: none has room now, the V100 pool can grow; "
+CAN_START = "can start a node, {}: none has room now, but the V100 pool can grow"
 STARTING = "A node is being started for it, for 10 min so far"
 
 
@@ -153,7 +153,7 @@ async def test_what_a_node_took_is_said_on_the_form_and_at_the_next_start(
 ) -> None:
     first, second = new_name("gpu-users"), new_name("gpu-users")
     node = take_away(hub.cluster)
-    await until_card(hub, first, "grown", f"{CAN_START}it takes some minutes")
+    await until_card(hub, first, "grown", CAN_START.format("in some minutes"))
     await hub.start_server(first, "grown")
     (pod,) = await hub.cluster.wait_until(lambda: hub.pods_of(first), 30)
     call_for_a_node(hub.cluster, pod)
@@ -166,7 +166,7 @@ async def test_what_a_node_took_is_said_on_the_form_and_at_the_next_start(
     await hub.stop_server(first)
 
     take_away(hub.cluster)
-    await until_card(hub, second, "v100", f"{CAN_START}last time it took 10 min")
+    await until_card(hub, second, "v100", CAN_START.format("last time it took 10 min"))
     await hub.start_server(second, "v100")
     (pod,) = await hub.cluster.wait_until(lambda: hub.pods_of(second), 30)
     call_for_a_node(hub.cluster, pod)

@@ -82,7 +82,7 @@ async def test_a_pool_without_nodes_is_not_hidden_and_a_start_in_it_is_let_throu
     standing, words, can_choose = (await cards(hub, name))["v100"]
     assert (standing, can_choose) == ("can-start-node", True)
     assert words == (
-        "can start a node: none has room now, the V100 pool can grow; it takes some minutes"
+        "can start a node, in some minutes: none has room now, but the V100 pool can grow"
     )
     answer = await hub.start_server(name, "v100")
     # Nothing grows here, so the pod was made, waited, and was told why it found no node.

@@ -17,7 +17,7 @@ from gpuspawner.fit.counting import Devices
 from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
-from gpuspawner.fit.scaling import Growth, NodeTemplate, growths
+from gpuspawner.fit.scaling import Growth, NodeTemplate, Stuck, growths
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition
 from gpuspawner.fit.verdict import (
@@ -38,6 +38,7 @@ __all__ = [
     "Reason",
     "Shortfall",
     "StandingVerdicts",
+    "Stuck",
     "Transition",
     "Verdict",
     "doubted",

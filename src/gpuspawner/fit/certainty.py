@@ -17,7 +17,7 @@ from gpuspawner.capacity.model import PodRequest
 from gpuspawner.fit.alike import by_room, kind_of
 from gpuspawner.fit.contest import Contest, VerdictOn
 from gpuspawner.fit.pricing import left
-from gpuspawner.fit.scaling import PROMISED, Growth, NodeTemplate
+from gpuspawner.fit.scaling import Growth, NodeTemplate, Stuck
 from gpuspawner.fit.verdict import Verdict
 
 
@@ -129,7 +129,9 @@ def promised_once(
     ):
         return growths
     return tuple(
-        replace(growth, hindrance=growth.hindrance or PROMISED) if growth.is_certain else growth
+        replace(growth, hindrance=growth.hindrance or Stuck.PROMISED)
+        if growth.is_certain
+        else growth
         for growth in growths
     )
 

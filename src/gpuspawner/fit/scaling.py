@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from types import MappingProxyType
 from typing import cast
 
@@ -21,7 +22,14 @@ from gpuspawner.fit.examining import examine
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.surveying import Survey
 
-PROMISED = "the nodes it may still get are for servers that are being started"
+
+class Stuck(Enum):
+    """Why a pool cannot grow at present."""
+
+    FAILED = "its last attempt to grow failed"
+    UNHEALTHY = "its autoscaler reports it unhealthy"
+    FULL = "it has all the nodes it may have"
+    PROMISED = "the nodes it may still get are for servers that are being started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +56,16 @@ class Growth:
     Attributes:
         pool: what people call it.
         slots: how many such pods one new node takes, by what the node offers.
-        hindrance: why it cannot grow at present; empty if nothing is known to prevent it.
+        hindrance: why it cannot grow at present; None if nothing is known to prevent it.
         is_certain: whether all is known that decides if the new node takes the pod.
+        nodes: how many it has.
     """
 
     pool: str
     slots: int
-    hindrance: str = ""
+    hindrance: Stuck | None = None
     is_certain: bool = True
+    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,10 @@ def growths(
         if fits is not False:
             members = _members(snapshot, template)
             left = _left(snapshot, template, len(members))
-            hindrance = _hindrance(snapshot, template, left, len(members))
-            found.append(Growth(template.pool, finding.slots, hindrance, is_certain=fits is True))
+            hindrance = _hindrance(snapshot, template, left)
+            is_certain = fits is True
+            growth = Growth(template.pool, finding.slots, hindrance, is_certain, len(members))
+            found.append(growth)
     return tuple(sorted(found, key=lambda growth: (bool(growth.hindrance), not growth.is_certain)))
 
 
@@ -103,7 +115,7 @@ def new_nodes(
         members = _members(snapshot, template)
         left = _left(snapshot, template, len(members))
         number = most if left is None else min(most, left)
-        if _hindrance(snapshot, template, left, len(members)):
+        if _hindrance(snapshot, template, left):
             number = 0
         coming = tuple(
             summed(replace(template.node, name=node.name), snapshot.nodes[node.name].pods)
@@ -133,15 +145,13 @@ def _passes_the_cluster(request: PodRequest, snapshot: Snapshot, new: NodeState)
     return None if hindrances & {Hindrance.UNKNOWN, Hindrance.NOT_FOR_POD} else False
 
 
-def _hindrance(snapshot: Snapshot, template: NodeTemplate, left: int | None, size: int) -> str:
+def _hindrance(snapshot: Snapshot, template: NodeTemplate, left: int | None) -> Stuck | None:
     group = _group(snapshot, template)
     if group is not None and group.is_backing_off:
-        return "its last attempt to grow failed"
+        return Stuck.FAILED
     if group is not None and not group.is_healthy:
-        return "its autoscaler reports it unhealthy"
-    if left == 0:
-        return f"it has all of its {size} nodes" if size != 1 else "it has its only node"
-    return ""
+        return Stuck.UNHEALTHY
+    return Stuck.FULL if left == 0 else None
 
 
 def _group(snapshot: Snapshot, template: NodeTemplate) -> NodeGroup | None:

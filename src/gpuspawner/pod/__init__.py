@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gpuspawner.pod.avoiding import avoiding, keeping_off
 from gpuspawner.pod.conflicts import ConflictError
+from gpuspawner.pod.home import keeps_home
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
 from gpuspawner.pod.plan import (
     HAS_HOOKS,
@@ -35,6 +36,7 @@ __all__ = [
     "base_names",
     "extended_resources",
     "keeping_off",
+    "keeps_home",
     "plan",
     "pod_manifest",
 ]

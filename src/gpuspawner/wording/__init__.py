@@ -1,0 +1,27 @@
+"""Offers in words, in the language spoken. Nothing reads these texts back.
+
+The first word of a sentence on an offer is where it stands: free, busy, unknown, never fits.
+"""
+
+from gpuspawner.wording.amounts import named, unbroken
+from gpuspawner.wording.availability import CONTRADICTION, availability, standing
+from gpuspawner.wording.facts import granted, home, session, sharing, volume
+from gpuspawner.wording.lengths import lasting, spelled
+from gpuspawner.wording.waiting import in_line, instead
+
+__all__ = [
+    "CONTRADICTION",
+    "availability",
+    "granted",
+    "home",
+    "in_line",
+    "instead",
+    "lasting",
+    "named",
+    "session",
+    "sharing",
+    "spelled",
+    "standing",
+    "unbroken",
+    "volume",
+]
