@@ -14,6 +14,7 @@ from gpuspawner import presenting
 from gpuspawner.capacity.freshness import State
 from gpuspawner.catalog import Sharing
 from gpuspawner.offers import Standing
+from gpuspawner.wording import AfterStop
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[1] / "docs" / "openapi.yaml").read_text())
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -65,7 +66,7 @@ def test_no_value_is_left_out() -> None:
         ("PresentedOffer", "kind", get_args(presenting.Kind)),
         ("PresentedOffer", "standing", [standing.value for standing in Standing]),
         ("PresentedAccelerator", "sharing", get_args(Sharing)),
-        ("PresentedVolume", "after_stop", get_args(presenting.AfterStop)),
+        ("PresentedVolume", "after_stop", get_args(AfterStop)),
         ("PresentedFreshness", "state", get_args(State)),
     ],
 )

@@ -20,7 +20,6 @@ from gpuspawner.quantity import format_amount, parse_amount
 from gpuspawner.units import units_of
 
 Kind = Literal["cpu", "gpu", "slice", "shared"]
-AfterStop = Literal["kept", "gone", "stays-on-its-node"]
 
 _KINDS: dict[Sharing, Kind] = {
     "exclusive": "gpu",
@@ -127,7 +126,7 @@ class PresentedVolume:
 
     name: str
     read_only: bool
-    after_stop: AfterStop
+    after_stop: wording.AfterStop
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class PresentedOffer:
 
     Attributes:
         default: whether it is started if no profile is chosen.
-        facts: cpu, memory and how long it runs at most, in words.
+        facts: cpu, memory, how long it runs at most, and which files survive a stop, in words.
         session_limit: seconds that it runs at most; None if there is no limit.
         options: of an entry of KubeSpawner's own list; the rest is as with their defaults.
         granted_by: the person's own group, or their name, by which they may have it.
@@ -242,7 +241,7 @@ def _presented(offer: Offer, startable: Sequence[Offer]) -> PresentedOffer:
         accelerator=_accelerator(offer),
         cpu=_amounts("cpu", profile.cpu),
         memory=_amounts("memory", profile.memory),
-        facts=(*_devices(offer), *_facts(profile)),
+        facts=(*_devices(offer), *_facts(profile), *_files(offer)),
         session_limit=None if limit is None else duration_seconds(limit),
         images=_images(profile),
         options=tuple(map(_option, profile.options)),
@@ -339,12 +338,19 @@ def _unnamed(offer: Offer) -> dict[str, int]:
 
 
 def _volume(name: str, volume: Volume) -> PresentedVolume:
-    after_stop: AfterStop = "gone"
+    after_stop: wording.AfterStop = "gone"
     if volume.nfs is not None or volume.claim is not None:
         after_stop = "kept"
     elif volume.host_path is not None:
         after_stop = "stays-on-its-node"
     return PresentedVolume(name, volume.read_only, after_stop)
+
+
+def _files(offer: Offer) -> tuple[str, ...]:
+    home = wording.home(offer)
+    volumes = (_volume(name, volume) for name, volume in offer.volumes.items())
+    said = (wording.volume(v.name, v.after_stop, read_only=v.read_only) for v in volumes)
+    return (*said, home) if home else tuple(said)
 
 
 def _facts(profile: Profile) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ IMAGES = [
 ]
 VOID = frozenset({"input", "link"})
 TIMES = "\N{MULTIPLICATION SIGN}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass
@@ -143,7 +144,7 @@ def test_what_is_told_of_a_profile() -> None:
     assert "64 GiB of memory" in text
     assert "2 of 2 free, on 1 node" in text
     assert "never fits: asks for 64 NVIDIA A100, the largest node offers 2" in text
-    assert "Granted by" not in text
+    assert "Granted" not in text
 
 
 def test_a_form_that_was_shown_before_is_not_shown_again_for_another() -> None:
@@ -165,8 +166,8 @@ def test_a_form_that_was_shown_before_is_not_shown_again_for_another() -> None:
         return [page_of(situation).text for situation in situations]
 
     adas, graces, full, unknown = once = texts()
-    assert "Granted by user ada" in adas
-    assert "Granted by" not in graces
+    assert "Granted to ada by name" in adas
+    assert "Granted" not in graces
     assert "2 of 2 free" in adas
     assert "none of 2 free" in full
     assert "2 of 2" not in unknown
@@ -182,7 +183,7 @@ def test_a_grant_is_told_unless_it_is_everyones() -> None:
     catalog = a_catalog(a_profile("gpu"), a_profile("two", count=2), access=access)
     page = page_of(a_situation(catalog, *FREE))
     grants = [element.text for element in page.all("p", **{"class": "gpuspawner-fine"})]
-    assert grants == ["Granted by group hpc", "Granted by user ada"]
+    assert grants == ["Granted by the group hpc", "Granted to ada by name"]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +391,7 @@ def test_whatever_is_written_is_shown_as_text_and_adds_no_markup(text: str) -> N
     assert [option.text for option in page.all("option")] == [text]
     assert text in [paragraph.text for paragraph in page.all("p")]
     assert f"1 {TIMES} {text}" in [strong.text for strong in page.all("strong")]
-    assert f"Granted by group {text}" in [span.text for span in page.all("span")]
+    assert f"Granted by the group {text}" in [span.text for span in page.all("span")]
 
 
 def test_nothing_is_shown_that_is_not_for_people() -> None:
@@ -429,7 +430,7 @@ def test_nothing_is_shown_that_is_not_for_people() -> None:
             base = {"volume_mounts": mounts}
             html = render(offers_in(a_situation(catalog, *things, base=base)), Preselection())
             assert "secret" not in html
-            assert "ada" not in read(html).text.replace("Granted by user ada", "")
+            assert "ada" not in read(html).text.replace("Granted to ada by name", "")
 
 
 def test_a_fault_of_one_profile_does_not_make_stale_figures_look_checked() -> None:
@@ -459,5 +460,5 @@ def test_the_memory_of_a_device_is_told_and_of_several_for_each() -> None:
         accelerators={"a100": {"title": "A100", "resource": GPU, "memory": "40Gi"}},
     )
     facts = [e.text for e in page_of(a_situation(catalog, *FREE)).all("li")]
-    assert f"1 {TIMES} A100, 40 GiB, yours alone" in facts
-    assert f"2 {TIMES} A100, 40 GiB each, all on one node, yours alone" in facts
+    assert f"1 {TIMES} A100, 40{NO_BREAK}GiB, yours alone" in facts
+    assert f"2 {TIMES} A100, 40{NO_BREAK}GiB each, all on one node, yours alone" in facts

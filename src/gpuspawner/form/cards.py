@@ -15,6 +15,7 @@ from gpuspawner.language import gettext as _
 from gpuspawner.language import spoken
 from gpuspawner.presenting import Kind, PresentedOffer, PresentedOption
 from gpuspawner.quantity import format_amount
+from gpuspawner.wording import granted
 
 _BEST_FIRST = ("free", "evicts", "can-start-node", "queued", "unknown", "busy", "never")
 
@@ -81,6 +82,11 @@ class Card:
             return ""
         words = format_amount("memory", accelerator.memory)
         return _("{amount} each").format(amount=words) if accelerator.count > 1 else words
+
+    @property
+    def grant(self) -> str:
+        """By what the person may have it; empty if everyone may."""
+        return granted(self.offer.granted_by)
 
     @property
     def html(self) -> Markup:
