@@ -93,15 +93,20 @@ def _full(offer: Offer, verdict: Verdict) -> str:
     own = offer.accelerator.resource if offer.accelerator else ""
     others = [short for short in verdict.short if own not in short]
     if own and not others:
-        return _scattered(offer, verdict.free.get(own, {})) or (
-            _("none of {all} free").format(all=verdict.slots_if_empty)
-        )
+        return _scattered(offer, verdict.free.get(own, {})) or _none(offer, verdict)
     names = names_of(frozenset[str]().union(*others), offer)
     if own:
         words = _("some are free, but not on a node with enough {resources} left")
     else:
         words = _("no node has enough {resources} left")
     return words.format(resources=names)
+
+
+def _none(offer: Offer, verdict: Verdict) -> str:
+    if offer.profile.count > 1:
+        # What was counted are servers, not devices.
+        return _("none free")
+    return _("none of {all} free").format(all=verdict.slots_if_empty)
 
 
 def _scattered(offer: Offer, free: Mapping[int, int]) -> str:

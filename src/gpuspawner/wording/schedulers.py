@@ -120,7 +120,7 @@ _REASONS: Mapping[str, Callable[[int], str]] = {
 _BLOCKED = (
     ("bound to non-existent|^persistentvolume ", gettext_noop("its storage is gone")),
     ("is being deleted", gettext_noop("what it needs is just being deleted")),
-    ("not owner", gettext_noop("its storage belongs to another pod")),
+    ("was not created for", gettext_noop("its storage belongs to another pod")),
     (
         "unbound immediate",
         gettext_noop("its storage has not been made yet"),

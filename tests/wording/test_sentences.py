@@ -17,7 +17,7 @@ from gpuspawner.offers import Offer, Standing, offers_in
 from gpuspawner.starting.measured import Durations, Measured, key_of_pool
 from gpuspawner.wording import availability, in_line, named, sharing
 
-from .builders import (
+from ..builders import (
     CORDON,
     GPU,
     LIVE,
