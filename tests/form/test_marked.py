@@ -128,7 +128,7 @@ def offers(*things: Node | Pod, base: dict[str, Any] | None = None, **fields: An
     )
     person = Person("0", frozenset({"9"}))
     situation = a_situation(catalog, *things, base={**HOME, **(base or {})}, person=person)
-    waiter = Waiter(("jhub", "w"), 0.0, a_request(gpus=1), None)
+    waiter = Waiter(("jhub", "w"), 0.0, a_request(gpus=1), "")
     situation = replace(
         situation,
         view=replace(situation.view, ahead=(waiter,) if "when_full" in fields else ()),

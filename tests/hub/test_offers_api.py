@@ -81,8 +81,9 @@ class Caller:
     hub: Hub
     token: str
 
-    async def get(self, query: str = "") -> Answer:
+    async def get(self, query: str = "", language: str = "") -> Answer:
         headers = {"Authorization": f"token {self.token}"} if self.token else {}
+        headers |= {"Accept-Language": language} if language else {}
         url = f"{self.hub.base}hub/api/{OFFERS}{query}"
         async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as response:
             return Answer(response.status, await response.text(), url, response.headers)
@@ -103,7 +104,8 @@ def conforms(answer: Answer) -> Any:
     described = DOCUMENT["paths"][f"/{OFFERS}"]["get"]["responses"]
     assert str(answer.status) in described
     assert answer.headers["Content-Type"].startswith("application/json")
-    assert answer.headers["Cache-Control"] == "no-store"
+    for name, header in DOCUMENT["components"]["headers"].items():
+        Draft202012Validator(header["schema"]).validate(answer.headers[name])
     value = json.loads(answer.text)
     reference = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
     Draft202012Validator(reference).validate(value)
@@ -292,6 +294,32 @@ async def test_what_is_written_comes_as_it_is_and_is_no_page(
     assert odd["title"] == odd["description"] == odd["images"][0]["title"] == HOSTILE
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+WORDS_IN = {
+    "en": ("1 CPU core", "There is no server of that name"),
+    "de": ("1 CPU-Kern", "Es gibt keinen Server mit diesem Namen"),
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        pytest.param("", "en", id="for none"),
+        pytest.param("fr, de-CH;q=0.9, en;q=0.1", "de", id="for one that there is"),
+    ],
+)
+async def test_the_words_are_in_the_language_that_is_asked_for(
+    hub: Hub, new_name: Callable[[str], str], asked: str, language: str
+) -> None:
+    fact, error = WORDS_IN[language]
+    program = await caller(hub, new_name("students"))
+    answer = await program.get(language=asked)
+    [cpu] = conforms(answer)["offers"]
+    assert fact in cpu["facts"]
+    failed = await program.get("?server=nope", language=asked)
+    assert refused(failed, 404, "not-found") == error
+    assert {each.headers["Content-Language"] for each in (answer, failed)} == {language}
 
 
 async def test_nothing_is_told_that_is_not_theirs(hub: Hub, new_name: Callable[[str], str]) -> None:

@@ -11,7 +11,7 @@ from jupyterhub.scopes import needs_scope, scope_definitions
 from jupyterhub.user import User
 from tornado import web
 
-from gpuspawner.language import accepted, gettext_noop, speak
+from gpuspawner.language import accepted, gettext_noop, speak, spoken
 from gpuspawner.language import gettext as _
 from gpuspawner.presenting import present
 from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
@@ -76,6 +76,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         except SpawnRefusedError as refusal:
             self._answer(refusal.status_code, refusal.code, refusal.jupyterhub_message)
         else:
+            self.set_header("Content-Language", spoken())
             self.write(msgspec.to_builtins(present(offers)))
 
     def _name(self, argument: str) -> str | None:
@@ -139,6 +140,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
     def _answer(self, status: int, code: str, message: str) -> None:
         self.set_status(status)
         self.set_header(CODE_HEADER, code)
+        self.set_header("Content-Language", spoken())
         self.write({"status": status, "code": code, "message": message})
 
 
