@@ -50,9 +50,10 @@ async def offered(page: Page, demo: Demo) -> dict[str, str]:
     await page.goto(f"{demo.url}hub/spawn")
     cards = await page.locator(".gpuspawner-card").all()
     return {
-        str(await card.get_attribute("data-profile")): (
-            await card.locator(".gpuspawner-now").inner_text()
-        ).strip()
+        # Between a number and its unit there is another blank.
+        str(await card.get_attribute("data-profile")): " ".join(
+            (await card.locator(".gpuspawner-sentence").inner_text()).split()
+        )
         for card in cards
     }
 

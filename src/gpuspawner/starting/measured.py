@@ -40,13 +40,6 @@ class Typical:
         return words.format(length=self._length)
 
     @property
-    def as_clause(self) -> str:
-        """The same as a clause with a verb: ``"it typically takes 4 min"``."""
-        if self.is_last:
-            return self.briefly
-        return _("it typically takes {length}").format(length=self._length)
-
-    @property
     def _length(self) -> str:
         if self.seconds < _MINUTE:
             return _("less than a minute")
