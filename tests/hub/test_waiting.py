@@ -207,7 +207,7 @@ async def test_a_dual_is_not_starved_and_others_keep_off_its_node(
     dual, newcomer, later = (new_name("people") for _ in range(3))
     nodes = {(await started(hub, name, "single"))["spec"]["nodeName"]: name for name in singles}
     await waiting(hub, dual, "dual")
-    assert "only 1 free, and it needs 2." in sentence(hub, dual)
+    assert "Only 1 free, and it needs 2." in sentence(hub, dual)
     told = await refusal(hub, newcomer, "single-now")
     assert told["status"] == 503
     assert "Busy: what is free is kept for those who wait in line." in told["message"]

@@ -127,7 +127,7 @@ async def test_row_02_credentials_that_are_refused(
 @pytest.mark.parametrize(
     ("verbs", "missing"),
     [
-        pytest.param("[lw]*", "list {0}, watch {0}", id="all of it"),
+        pytest.param("[lw]*", "list {0} and watch {0}", id="all of it"),
         pytest.param("watch", "watch {0}", id="watch only"),
     ],
 )
@@ -152,7 +152,7 @@ async def test_row_02_a_permission_that_is_missing(
         return bool(re.search(said, (await cards(hub, name))["gpu"][1]))
 
     await hub.cluster.wait_until(is_named, 20)
-    await assert_unknown(hub, name, f"the hub is not allowed to see the cluster {said}")
+    await assert_unknown(hub, name, f"unknown: the hub is not allowed to see the cluster {said}")
     hub.cluster.faults.remove(denied)
     await hub.cluster.wait_until(lambda: is_free(hub, name), 20)
     assert clock.now == 1000.0
