@@ -279,7 +279,7 @@ def test_amounts_of_an_entry_are_those_of_its_pod() -> None:
     assert offer.facts == (
         "2 CPU cores, 0.5 guaranteed",
         "4 GiB of memory",
-        "ends after 8 hours",
+        "ends after 8 hours; unsaved work is lost",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from gpuspawner.form.bars import WIDTH, cells
 from gpuspawner.language import gettext, ngettext
@@ -27,18 +26,11 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
-        finalize=_unbroken,
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    environment.filters["unbroken"] = unbroken
     environment.globals.update(cells=cells, BAR_WIDTH=WIDTH, style=_style)
     return environment
-
-
-def _unbroken(value: object) -> object:
-    """What is put into a page, where no line ends between a number and its unit."""
-    if isinstance(value, Markup):
-        return Markup(unbroken(value))  # noqa: S704 - it was sound, and only blanks are changed
-    return unbroken(value) if isinstance(value, str) else value
 
 
 @cache
