@@ -18,6 +18,7 @@ from gpuspawner.simcluster.cluster import SimCluster
 from .conftest import Hub, cards, configuration, running_hub
 from .doors import (
     DOORS,
+    FORM,
     Door,
     Options,
     api_as_in_jupyterhub_6,
@@ -180,8 +181,7 @@ async def test_nothing_of_one_start_is_in_the_next(
         assert (gpus(pod), "WRITTEN" in found) == (("1", True) if is_first else (None, False))
         assert found.get("OF") == ("entry" if is_first else None if is_cpu else "large")
         assert any(t.get("key") == GPU for t in pod["spec"].get("tolerations", ())) is is_first
-    images = [pod["spec"]["containers"][0]["image"] for pod in (pod,)]
-    assert images == ["example/plain:1"]
+    assert pod["spec"]["containers"][0]["image"] == "example/plain:1"
 
 
 async def test_a_choice_that_does_not_fit_is_refused_with_words_at_the_start(
@@ -269,6 +269,48 @@ async def test_a_mistake_is_in_the_log_with_its_remedy(
         "profile_list[3] ('CPU'): slug: the slug 'cpu' is taken by the catalog, which stays; write "
         "another slug (offered to nobody until then)",
     ]
+
+
+async def test_a_text_that_a_form_sends_beside_another_choice_is_not_meant(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """Without JavaScript a text field is sent whatever was chosen."""
+    options = {"profile": "sized-stock", "image": "plain", "image--unlisted-choice": "left over"}
+    pod = await started(hub, new_name("students"), options, FORM)
+    assert pod["spec"]["containers"][0]["image"] == "example/plain:1"
+
+
+async def test_a_function_in_an_override_is_asked_for_each_page(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name, gpus_now = new_name("students"), ["1"]
+    override = {"extra_resource_limits": lambda _: {GPU: gpus_now[0]}, **GPU_PLACE}
+    await cards(hub, name)
+    hub.app.users[name].spawner.profile_list = [
+        {"display_name": "E", "accelerator": "gpu", "kubespawner_override": override}
+    ]
+    assert (await cards(hub, name))["e"][0] == "free"
+    gpus_now[0] = "5"
+    assert (await cards(hub, name))["e"][0] == "never"
+
+
+async def test_how_long_one_may_wait_is_known_before_the_start(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """JupyterHub reads the time that a start has as soon as `start` has returned."""
+    name, heard = new_name("students"), []
+
+    async def hook(spawner: Any) -> None:
+        await asyncio.sleep(0)
+        heard.append(spawner)
+
+    await hub.visitor(name)
+    spawner = hub.app.users[name].spawner
+    spawner.profile_list = lambda _: [{"display_name": "E", "when_full": "wait"}]
+    spawner.user_options, spawner.pre_spawn_hook = {"profile": "e"}, hook
+    assert spawner.longest_wait == 0
+    await spawner.run_pre_spawn_hook()
+    assert (spawner.longest_wait, heard) == (3600, [spawner])
 
 
 async def test_a_function_gives_each_person_a_list(
