@@ -7,6 +7,7 @@ spawner, perhaps async) and on ``_deprecated_traits``, old names that its overri
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from jupyterhub.utils import maybe_future
 from kubespawner import KubeSpawner
 
 from gpuspawner.catalog import Catalog, Stocked, Traits, with_profile_list
+from gpuspawner.pod import copied
 from gpuspawner.policy import Person, open_to
 
 _PERIOD = 60.0
@@ -32,6 +34,7 @@ class ProfileList:
     def __init__(self, spawner: KubeSpawner) -> None:
         self._spawner = spawner
         self._given: object = None
+        self._asked_at = -math.inf
         self._read: tuple[object, Catalog | None, Stocked] | None = None
         self._opened: tuple[Catalog, Person, Catalog] | None = None
         self.is_failing = False
@@ -47,28 +50,41 @@ class ProfileList:
         """Whether it has to be asked for each time."""
         return callable(self._spawner.profile_list)
 
-    async def ask(self) -> None:
-        """Ask for the list, where a function gives it; what that raises is logged."""
-        if not self.is_function:
+    async def ask(self, may_be_old: float = 0.0) -> None:
+        """Have the list as it is now; what the function raises that gives it is logged.
+
+        Args:
+            may_be_old: seconds for which the last answer is good enough.
+        """
+        now = time.monotonic()
+        if not self.is_set or now - self._asked_at < may_be_old:
             return
         try:
-            self._given = await maybe_future(self._spawner.profile_list(self._spawner))
+            given = self._spawner.profile_list
+            if self.is_function:
+                given = await maybe_future(given(self._spawner))
         except Exception as error:  # noqa: BLE001 - the operator's own function; the catalog's profiles stay
             self._given, self.is_failing = None, True
             log_once_a_minute(self._spawner.log, f"profile_list raises {error!r}", error)
         else:
             self.is_failing = False
+            if given != self._given:
+                # Its own, since hooks and functions write into the one that they gave.
+                self._given = copied(given)
+        self._asked_at = now
 
     def beside(self, catalog: Catalog | None, person: Person) -> Catalog:
         """A catalog with the entries after its own profiles, and the choices open to a person.
 
-        A list that is a function is as it was when it was last asked for.
+        The list is as it was when it was last asked for.
 
         Args:
             catalog: None where the list is all there is.
             person: whose server it is.
         """
-        given = self._given if self.is_function else self._spawner.profile_list
+        if self._given is None and not self.is_function:
+            self._given = copied(self._spawner.profile_list)
+        given = self._given
         read = self._read
         if read is None or read[0] is not given or read[1] is not catalog:
             read = self._read = (given, catalog, self._stocked(given, catalog))

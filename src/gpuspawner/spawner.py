@@ -58,6 +58,10 @@ _NOT_BY_DEFAULT = gettext_noop(
     "No profile was asked for, and the default one is not open to this account."
 )
 _CHOOSE = gettext_noop("Choose one of those on the spawn page.")
+_LIST_MAY_BE_OLD = 10.0
+"""Seconds for which an open page does not ask a function again for its ``profile_list``."""
+_A_MOMENT = 1.0
+"""The same for a start, which asks before it begins and then each time that it tries again."""
 _PATIENCE = 0.8
 """Seconds that a start waits until others have found their node: words come within a second."""
 
@@ -145,6 +149,7 @@ class GPUSpawner(RefusingKubeSpawner):
         """
         if self.handler is not None:
             self.handler.add_header("Vary", "Accept-Language")
+        await self._profile_list.ask()
         with speaking(self.language_of_form):
             offers = await self.offers()
             links = form.page_links(self.handler, self.user.name, self.name)
@@ -157,7 +162,7 @@ class GPUSpawner(RefusingKubeSpawner):
         Raises:
             SpawnRefusedError: 403 if no profile is allowed, 503 if there is no catalog.
         """
-        catalog, person = await self._catalog_or_refuse(), self.person
+        catalog, person = await self._newest_catalog(_LIST_MAY_BE_OLD), self.person
         slugs = [profile.slug for profile in catalog.profiles]
         if not any(decide(catalog.rules_for(slug), person, slug).allowed for slug in slugs):
             if self._profile_list.is_failing:
@@ -245,7 +250,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def _claimed(self, patience: float = 0.0) -> Offer:
         """What is asked for, as the person may have it at this moment; claimed if it has room."""
-        catalog = await self._catalog_or_refuse()
+        catalog = await self._newest_catalog(_A_MOMENT)
         selection = self._selection_or_refuse(catalog)
         slug = selection.profile.slug
         decision = decide(catalog.rules_for(slug), self.person, slug)
@@ -261,8 +266,12 @@ class GPUSpawner(RefusingKubeSpawner):
         offer, self._claim = await self._judge.claim(draft, situation, self.pod_name, patience)
         return offer
 
-    async def _catalog_or_refuse(self) -> Catalog:
-        await self._profile_list.ask()
+    async def _newest_catalog(self, may_be_old: float = 0.0) -> Catalog:
+        """The catalog, with a ``profile_list`` that was asked for at most so many seconds ago."""
+        await self._profile_list.ask(may_be_old)
+        return self._catalog_or_refuse()
+
+    def _catalog_or_refuse(self) -> Catalog:
         try:
             return self.catalog
         except CatalogError as error:
@@ -288,7 +297,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def way_out(self) -> str:
         """What comes nearest to what was asked for, of all that the person can start now."""
-        offers = await self._offers_in(await self._catalog_or_refuse())
+        offers = await self._offers_in(await self._newest_catalog(_LIST_MAY_BE_OLD))
         return wording.instead(nearest(self._offer, offers))
 
     async def _offers_in(self, catalog: Catalog) -> list[Offer]:

@@ -294,6 +294,46 @@ async def test_a_function_in_an_override_is_asked_for_each_page(
     assert (await cards(hub, name))["e"][0] == "never"
 
 
+async def test_a_function_is_asked_for_each_page_and_start_and_not_for_each_look_of_an_open_one(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    asked = []
+
+    def listed(spawner: Any) -> list[dict[str, Any]]:
+        asked.append(spawner.user.name)
+        return [{"display_name": "E"}]
+
+    name = new_name("students")
+    await hub.visitor(name)
+    spawner = hub.app.users[name].spawner
+    spawner.profile_list = listed
+    for page in (1, 2):
+        assert list(await cards(hub, name)) == ["cpu", "e"]
+        before = spawner.catalog
+        for _ in range(3):
+            await spawner.offers()
+        assert spawner.catalog is before
+        assert asked == [name] * page
+    await spawner.run_pre_spawn_hook()
+    assert len(asked) == 3
+
+
+async def test_a_list_that_a_hook_writes_into_counts_as_it_is_then(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """As in KubeSpawner, which copies it at each start."""
+    shared: list[dict[str, Any]] = [{"display_name": "One"}]
+    name = new_name("students")
+    await hub.visitor(name)
+    spawner = hub.app.users[name].spawner
+    spawner.profile_list = lambda _: shared
+    assert list(await cards(hub, name)) == ["cpu", "one"]
+    shared.append({"display_name": "Two", "allowed_groups": ["students"]})
+    assert list(await cards(hub, name)) == ["cpu", "one", "two"]
+    shared[1]["allowed_groups"] = ["gpu-users"]
+    assert list(await cards(hub, name)) == ["cpu", "one"]
+
+
 async def test_how_long_one_may_wait_is_known_before_the_start(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:

@@ -11,6 +11,7 @@ from gpuspawner.pod.avoiding import avoiding, keeping_off
 from gpuspawner.pod.conflicts import ConflictError
 from gpuspawner.pod.home import keeps_home
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
+from gpuspawner.pod.merging import copied
 from gpuspawner.pod.plan import (
     HAS_HOOKS,
     HOME_CLAIM,
@@ -34,6 +35,7 @@ __all__ = [
     "as_planned",
     "avoiding",
     "base_names",
+    "copied",
     "extended_resources",
     "keeping_off",
     "keeps_home",
