@@ -135,6 +135,16 @@ def test_whatever_is_written_is_shown_as_text_and_adds_no_markup(text: str) -> N
     assert text in [paragraph.text for paragraph in shown.all("p")]
 
 
+def test_a_text_field_is_hidden_where_a_choice_can_say_that_it_is_meant() -> None:
+    """By the style sheet, so that no script is needed for it."""
+    kinds = [
+        str(e.attributes["class"]).split() for e in page().all("div") if "class" in e.attributes
+    ]
+    options = [kind[1:] for kind in kinds if kind[0] == "gpuspawner-option"]
+    # Image, what is written of it, Size, and Key, of which nothing can be chosen.
+    assert options == [[], ["gpuspawner-written"], [], []]
+
+
 def test_a_pattern_cannot_leave_its_attribute() -> None:
     pattern = '"><script>alert(1)</script>'
     unlisted = {**UNLISTED, "validation_regex": pattern}
