@@ -12,6 +12,8 @@ from tornado import web
 
 from gpuspawner import form
 from gpuspawner.form import links
+from gpuspawner.language import accepted, speaking
+from gpuspawner.language import gettext as _
 
 STATIC = Path(form.__file__).with_name("static")
 
@@ -36,7 +38,8 @@ class ChooseHandler(SpawnHandler):  # type: ignore[misc] # JupyterHub has no typ
         asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         server = asked.pop("server", "")
         if "/" in server:
-            raise web.HTTPError(404, "There is no server of that name")
+            with speaking(accepted(self.request.headers.get("Accept-Language"))):
+                raise web.HTTPError(404, _("There is no server of that name"))
         self.linked_options = asked
         user = self.current_user
         # What JupyterHub sees is the page without a query, to which the form is sent as well.
@@ -46,7 +49,7 @@ class ChooseHandler(SpawnHandler):  # type: ignore[misc] # JupyterHub has no typ
         self.request.path, self.request.query = self.request.uri, ""
         await SpawnHandler.get(self, user.name, server)
 
-    def post(self, *_: Any) -> None:
+    def post(self, *_names: Any) -> None:
         """Nothing is sent here."""
         raise web.HTTPError(405)
 
