@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,11 @@ from gpuspawner.language import spoken
 from gpuspawner.speaking import SpeakingKubeSpawner
 
 
-def a_spawner(**traits: Any) -> SpeakingKubeSpawner:
-    return SpeakingKubeSpawner(_mock=True, **traits)
+async def a_spawner(**traits: Any) -> SpeakingKubeSpawner:
+    spawner = SpeakingKubeSpawner(_mock=True, **traits)
+    # KubeSpawner's client is closed by a task, which has to have begun for that.
+    await asyncio.sleep(0)
+    return spawner
 
 
 def a_request(header: str | None) -> Any:
@@ -45,7 +49,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_a_start_speaks_what_its_request_asks_for(
     begun: list[str], header: str | None, default: str, expected: str
 ) -> None:
-    spawner = a_spawner(default_language=default)
+    spawner = await a_spawner(default_language=default)
     spawner.handler = a_request(header)
     spawner.start()
     spawner.handler = None  # as JupyterHub does when `start` is over
@@ -53,7 +57,7 @@ async def test_a_start_speaks_what_its_request_asks_for(
 
 
 async def test_each_start_has_its_own() -> None:
-    spawner = a_spawner()
+    spawner = await a_spawner()
     for language in ("de", "en"):
         spawner.handler = a_request(language)
         spawner.start()
@@ -62,7 +66,7 @@ async def test_each_start_has_its_own() -> None:
 
 
 async def test_the_next_hub_speaks_the_same(begun: list[str]) -> None:
-    spawner, after = a_spawner(), a_spawner()
+    spawner, after = await a_spawner(), await a_spawner()
     spawner.handler = a_request("de")
     spawner.start()
     after.load_state(spawner.get_state())
@@ -72,7 +76,7 @@ async def test_the_next_hub_speaks_the_same(begun: list[str]) -> None:
 
 @pytest.mark.parametrize("kept", [{}, {"gpuspawner_language": "tlh"}, {"gpuspawner_language": 1}])
 async def test_a_state_without_a_language_that_there_is(kept: dict[str, Any]) -> None:
-    spawner = a_spawner(default_language="de")
+    spawner = await a_spawner(default_language="de")
     spawner.load_state(kept)
     assert spawner.language == "de"
     assert "gpuspawner_language" not in spawner.get_state()
@@ -80,7 +84,7 @@ async def test_a_state_without_a_language_that_there_is(kept: dict[str, Any]) ->
 
 async def test_a_form_after_a_refused_start_is_in_the_language_of_that_start() -> None:
     """JupyterHub makes the default server's, whichever server was refused."""
-    default, named = a_spawner(), a_spawner()
+    default, named = await a_spawner(), await a_spawner()
     user = SimpleNamespace(spawners={"": default, "named": named, "stock": KubeSpawner(_mock=True)})
     default.user = user
     assert default.language_of_form == "en"
@@ -96,5 +100,5 @@ async def test_a_form_after_a_refused_start_is_in_the_language_of_that_start() -
 
 
 async def test_a_template_has_its_words_in_the_language_of_the_start() -> None:
-    spawner = a_spawner(default_language="de")
+    spawner = await a_spawner(default_language="de")
     assert spawner.gettext("Choose again") == "Neu auswählen"
