@@ -22,7 +22,7 @@ async def a_spawner(**traits: Any) -> SpeakingKubeSpawner:
 
 def a_request(header: str | None) -> Any:
     headers = {} if header is None else {"Accept-Language": header}
-    return SimpleNamespace(request=SimpleNamespace(headers=headers))
+    return SimpleNamespace(request=SimpleNamespace(headers=headers), _finished=False)
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,8 @@ async def test_a_form_after_a_refused_start_is_in_the_language_of_that_start() -
     assert (default.language_of_form, default.language) == ("de", "en")
     default.handler = a_request("en")
     assert default.language_of_form == "en"
+    default.handler._finished = True
+    assert default.language_of_form == "de"
 
 
 async def test_a_template_has_its_words_in_the_language_of_the_start() -> None:

@@ -1,8 +1,8 @@
 """KubeSpawner, made to speak the language of whoever began a start.
 
-Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is the request for as long as a form is
-made or a start is under way, and on ``get_state`` and ``load_state``, through which the next hub
-speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
+Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is the request for as long as a start is
+under way, and from a form on, on its ``_finished``, on ``get_state`` and ``load_state``, through
+which the next hub speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         """The language in which to make a form now.
 
         After a start that is refused, JupyterHub has the form made anew by the default server,
-        whichever was refused, and says nothing of the request.
+        whichever was refused, and says nothing of the request; what that server knows may be the
+        request of an earlier form.
         """
-        if self.handler is not None:
+        if self.handler is not None and not self.handler._finished:
             return self.language
         servers = self.user.spawners.values()
         began = [each for each in servers if isinstance(each, SpeakingKubeSpawner)]

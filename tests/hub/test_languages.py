@@ -185,3 +185,34 @@ async def test_a_form_may_not_be_kept_for_another_language(
     visitor = await hub.visitor(new_name("gpu-users"))
     page = await visitor.get("hub/spawn")
     assert "Accept-Language" in page.headers["Vary"]
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["hub/spawn", "hub/spawn/{name}/second"], ids=["own", "named"])
+async def test_a_form_is_in_the_language_of_who_asked_also_after_a_refusal(
+    hub: Hub, new_name: Callable[[str], str], path: str, language: str
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await who_asks_in(hub, name, language)
+    path = path.format(name=name)
+    for page in (
+        await visitor.get(path),
+        await visitor.post_form(path, {"profile": "huge"}),
+    ):
+        assert f'<main class="container" lang="{language}">' in page.text
+
+
+async def test_who_asks_for_no_language_is_answered_in_the_hubs(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    visitor = await hub.visitor(name := new_name("nobody"))
+    words = {
+        "en": "No server profile is open to",
+        "de": "Diesem Konto steht kein Serverprofil offen",
+    }
+    for language in ("en", "de"):
+        hub.app.users[name].spawner.default_language = language
+        answer = await visitor.api("GET", "gpuspawner/offers")
+        assert only(language, words, json.loads(answer.text)["message"])
+        page = await visitor.get("hub/spawn")
+        assert only(language, words, page.text)
