@@ -184,3 +184,15 @@ async def test_all_that_the_page_asks_for_is_there_under_the_base_url(
         answer = await visitor.get(address.removeprefix("/base/"))
         assert answer.status == 200, address
         assert "no-cache" in answer.headers["Cache-Control"]
+
+
+async def test_a_form_that_is_shown_again_after_a_refusal_has_its_style_and_script(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    visitor = await hub.visitor(name)
+    await visitor.get("hub/spawn")
+    answer = await visitor.post_form(f"hub/spawn/{name}", {"profile": "huge"})
+    assert "cannot be started" in answer.text
+    found = {address.rpartition("/")[2] for address in Form(answer.text).addresses}
+    assert {"form.css", "form.js"} <= found
