@@ -90,7 +90,6 @@ class GPUSpawner(RefusingKubeSpawner):
         self._profile_list = ProfileList(self)
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
-        self._links: form.PageLinks | None = None
         self._offer: Offer | None = None
         self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
@@ -153,9 +152,8 @@ class GPUSpawner(RefusingKubeSpawner):
         await self._profile_list.ask()
         with speaking(self.language_of_form):
             offers = await self.offers()
-            # JupyterHub takes the handler away before it shows the form again with a refusal.
-            self._links = form.page_links(self.handler, self.user.name, self.name) or self._links
-            html = form.render(offers, self._asked_for(self.catalog), self._links)
+            links = form.page_links(self.handler, self.user.name, self.name)
+            html = form.render(offers, self._asked_for(self.catalog), links)
             return form.form_text(html, self.user.name, self.name)
 
     async def offers(self) -> list[Offer]:
