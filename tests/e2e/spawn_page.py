@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -118,6 +118,11 @@ def card(page: Page, slug: str) -> Locator:
 def radio(page: Page, slug: str) -> Locator:
     """What chooses a profile."""
     return page.locator(f"#gpuspawner-{slug}")
+
+
+def small(width: int) -> dict[str, Any]:
+    """A window that the page is longer than, and which scrolls at once."""
+    return {"viewport": {"width": width, "height": 640}, "reduced_motion": "reduce"}
 
 
 async def wear(page: Page, width: int, scheme: Scheme) -> None:
