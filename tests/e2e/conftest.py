@@ -78,9 +78,9 @@ async def demo() -> AsyncIterator[Demo]:
         yield demo
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium, once a module: its tests run on the loop of the module."""
+@asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
+    """Chromium, on the running loop."""
     if CHROMIUM is None:
         if os.environ.get("GPUSPAWNER_TESTS_REQUIRE_BROWSER"):
             pytest.fail("no chromium on the PATH")
@@ -89,3 +89,10 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, once a module: its tests run on the loop of the module."""
+    async with running_browser() as browser:
+        yield browser
