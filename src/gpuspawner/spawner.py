@@ -152,9 +152,10 @@ class GPUSpawner(RefusingKubeSpawner):
         await self._profile_list.ask()
         with speaking(self.language_of_form):
             offers = await self.offers()
-            links = form.page_links(self.handler, self.user.name, self.name)
-            html = form.render(offers, self._asked_for(self.catalog), links)
-            return form.form_text(html, self.user.name, self.name)
+            asked = self.asked_for
+            links = form.page_links(asked.asked_by, self.user.name, asked.name)
+            html = form.render(offers, self._preselection(self.catalog), links)
+            return form.form_text(html, self.user.name, asked.name)
 
     async def offers(self) -> list[Offer]:
         """What the person may have, at least one, judged at this moment.
@@ -347,20 +348,28 @@ class GPUSpawner(RefusingKubeSpawner):
             )
             raise SpawnRefusedError(503, "misconfigured", words) from error
 
-    def _asked_for(self, catalog: Catalog) -> form.Preselection:
-        """What a link asks for, or what was chosen last."""
+    def _preselection(self, catalog: Catalog) -> form.Preselection:
+        """What a link asks for, what was refused just now, or what was chosen last."""
         linked: dict[str, str] | None = getattr(self.handler, "linked_options", None)
+        is_linked, refused = bool(linked), self.asked_for.refused_options
         options = self.user_options if linked is None else of_form(linked)
-        is_linked = bool(linked)
+        if refused is not None:
+            options = refused
         try:
             asked = read_selection(options, catalog)
         except SelectionError:
             # Of nothing it cannot be said to be gone.
-            return form.Preselection(holds=not options, is_linked=is_linked)
+            return form.Preselection(
+                holds=not options, is_linked=is_linked, is_refused=refused is not None
+            )
         if asked.by_default:
             return form.Preselection()
-        choices = as_options(asked)
-        return form.Preselection(asked.profile.slug, choices, is_linked=is_linked)
+        return form.Preselection(
+            asked.profile.slug,
+            as_options(asked),
+            is_linked=is_linked,
+            is_refused=refused is not None,
+        )
 
 
 def _list_fails() -> str:

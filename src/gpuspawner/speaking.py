@@ -35,6 +35,8 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
     )
 
     _language: str | None = None
+    _began_by: Any = None
+    _began_with: dict[str, Any] | None = None
     _spoke_at = float("-inf")
 
     @property
@@ -56,11 +58,34 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         whichever was refused, and says nothing of the request; what that server knows may be the
         request of an earlier form.
         """
-        if self.handler is not None and not self.handler._finished:
-            return self.language
+        return self.asked_for.language
+
+    @property
+    def asked_for(self) -> SpeakingKubeSpawner:
+        """The server that the request is about: this one, or if there is none that began last."""
+        if self._is_asked_for:
+            return self
         servers = self.user.spawners.values()
         began = [each for each in servers if isinstance(each, SpeakingKubeSpawner)]
-        return max(began, key=lambda each: each._spoke_at, default=self).language
+        return max(began, key=lambda each: each._spoke_at, default=self)
+
+    @property
+    def asked_by(self) -> Any:
+        """JupyterHub's handler of the request, or else of that which began the last start.
+
+        None if there was none, as with a start by the hub itself.
+        """
+        return self.handler if self._is_asked_for else self._began_by
+
+    @property
+    def refused_options(self) -> dict[str, Any] | None:
+        """What the last start was asked for, where a form is made since it was refused."""
+        return None if self._is_asked_for else self._began_with
+
+    @property
+    def _is_asked_for(self) -> bool:
+        """Whether a request is under way: JupyterHub leaves the one before, if that was a form's."""
+        return self.handler is not None and not getattr(self.handler, "_finished", False)
 
     def language_for(self, handler: Any) -> str:
         """The language in which a request that JupyterHub handles is to be answered."""
@@ -78,6 +103,7 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         that is the one that was cut off.
         """
         self._language, self._spoke_at = self.language, time.monotonic()
+        self._began_by, self._began_with = self.handler, self.user_options
         with speaking(self._language):
             return super().start()
 

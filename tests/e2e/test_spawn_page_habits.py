@@ -188,7 +188,7 @@ async def test_an_admin_sees_what_is_offered_to_whom_the_server_is_for(
         await expect(page.locator(".gpuspawner-card")).to_have_count(8)
         await expect(page.get_by_text("The server is for few-2.")).to_be_visible()
         await card(page, "h100").locator(".gpuspawner-nearest").click()
-        assert page.url.partition("#")[0].endswith(f"/hub/spawn/few-2")
+        assert page.url.partition("#")[0].endswith("/hub/spawn/few-2")
         if scripts:
             await expect(radio(page, "a100")).to_be_checked()
             await photograph(page, "for-another")
@@ -197,6 +197,28 @@ async def test_an_admin_sees_what_is_offered_to_whom_the_server_is_for(
         await hub.cluster.wait_until(lambda: bool(hub.pods_of("few-2")), 20)
     assert hub.pods_of("admins-1") == []
     await hub.stop_server("few-2")
+
+
+@pytest.mark.parametrize("server", ["", "second"], ids=["the default server", "a named server"])
+async def test_after_a_start_that_was_refused_the_nearest_is_chosen_and_the_page_is_whole(
+    browser: Browser, hub: Hub, name: str, server: str
+) -> None:
+    async with on_the_form(browser, hub, name, locale="de") as page:
+        await page.goto(f"{hub.base}hub/spawn/{name}/{server}".rstrip("/"))
+        heading = await page.locator("h1").inner_text()
+        await page.evaluate("document.getElementById('gpuspawner-l40').value = 'l40-pair'")
+        await radio(page, "l40").check()
+        await page.locator("#spawn_form button").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Two L40 together")
+        await expect(page.locator("h1")).to_have_text(heading)
+        await expect(radio(page, "l40")).to_be_checked()
+        await expect(page.locator(".gpuspawner-notice")).to_contain_text("Inference on one L40")
+        await expect(page.locator(".gpuspawner-notice")).not_to_contain_text("Two L40 together")
+        await expect(page.locator("#gpuspawner-chosen")).to_have_text("Inference on one L40")
+        await expect(page.locator("#gpuspawner-query")).to_be_visible()
+        link = await card(page, "l40").locator(".gpuspawner-link").get_attribute("href")
+        assert str(link).endswith(f"server={server}" if server else "profile=l40")
+        await photograph(page, f"refused-{server or 'default'}")
 
 
 @pytest.mark.parametrize("way", ["reload", "back"])

@@ -30,12 +30,14 @@ class Preselection:
         options: which of its choices, by the name of the option.
         holds: whether the catalog still has it.
         is_linked: whether a link asked for it; else it is what the person asked for last.
+        is_refused: whether that was refused just now, of which the page says the reason.
     """
 
     profile: str = ""
     options: dict[str, str] = field(default_factory=dict)
     holds: bool = True
     is_linked: bool = False
+    is_refused: bool = False
 
 
 def render(offers: Sequence[Offer], asked: Preselection, links: PageLinks | None = None) -> str:
@@ -92,8 +94,9 @@ def _notice(
     offers: Sequence[PresentedOffer], asked: Preselection, chosen: PresentedOffer | None
 ) -> str:
     """Why something else is chosen than what was asked for, or nothing; empty if it is that."""
-    sentences = _why_not(offers, asked, chosen)
-    if sentences and chosen is not None:
+    sentences = [] if asked.is_refused else _why_not(offers, asked, chosen)
+    is_other = chosen is not None and chosen.slug != asked.profile
+    if chosen is not None and (sentences or (asked.is_refused and is_other)):
         sentences.append(_("{title} is chosen instead.").format(title=chosen.title))
     if chosen is None:
         sentences.append(
