@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -79,14 +80,14 @@ async def demo() -> AsyncIterator[Demo]:
 
 
 @asynccontextmanager
-async def running_browser() -> AsyncIterator[Browser]:
+async def running_browser(**options: Any) -> AsyncIterator[Browser]:
     """Chromium, on the running loop."""
     if CHROMIUM is None:
         if os.environ.get("GPUSPAWNER_TESTS_REQUIRE_BROWSER"):
             pytest.fail("no chromium on the PATH")
         pytest.skip("no chromium on the PATH; install Debian's package chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, **options)
         yield browser
         await browser.close()
 

@@ -10,7 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.hub.conftest import Hub
 
-from .spawn_page import card, photograph, radio, spawn_hub
+from .conftest import running_browser
+from .spawn_page import SLOW, card, photograph, radio, spawn_hub
 from .test_pending_page import on_the_form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +46,10 @@ EVERYTHING = ["cpu", "a100", "l40", "v100", "l40-pair", "h100", "a100-eight", "s
     [
         pytest.param("l40", ["cpu", "l40", "l40-pair"], "Profiles shown: 2 of 9", id="a word"),
         pytest.param(
-            "l40 two", ["cpu", "l40-pair"], "Profiles shown: 1 of 9", id="several words in any order"
+            "l40 two",
+            ["cpu", "l40-pair"],
+            "Profiles shown: 1 of 9",
+            id="several words in any order",
         ),
         pytest.param(
             "übung", ["cpu", "slice"], "Profiles shown: 1 of 9", id="a letter with its dots"
@@ -239,3 +243,29 @@ async def test_what_stands_beside_the_button_is_what_is_chosen_after_the_way_bac
         await expect(page.locator("#gpuspawner-chosen")).to_have_text(title)
         await expect(page.get_by_role("button", name="Start")).to_be_visible()
         await expect(page.get_by_role("button", name="Start")).to_be_enabled()
+
+
+async def test_a_page_that_the_browser_kept_from_before_the_start_can_start_again(
+    hub: Hub, name: str
+) -> None:
+    async with (
+        running_browser(ignore_default_args=["--disable-back-forward-cache"]) as browser,
+        on_the_form(browser, hub, name) as page,
+    ):
+        form = page.url
+        await page.evaluate(
+            "addEventListener('pageshow', (event) => window.kept = event.persisted)"
+        )
+        await radio(page, "a100").check()
+        await page.goto(f"{hub.base}hub/home")
+        await page.go_back(wait_until="commit")
+        await page.wait_for_function("window.kept", timeout=SLOW)
+        await expect(page.locator("#gpuspawner-chosen")).to_have_text("Training on one A100")
+        await page.get_by_role("button", name="Start").click()
+        await hub.cluster.wait_until(lambda: hub.app.users[name].spawner.ready, 20)
+        await page.wait_for_url(lambda url: url != form, wait_until="commit")
+        await hub.visitor(name)
+        await hub.stop_server(name)
+        while page.url != form:
+            await page.go_back(wait_until="commit")
+        await expect(page.get_by_role("button", name="Start")).to_be_visible(timeout=SLOW)

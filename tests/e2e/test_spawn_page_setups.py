@@ -65,7 +65,9 @@ async def is_complete(page: Page) -> None:
     await expect(radio(page, "a100")).to_be_checked()
 
 
-HOSTILE = """<img src=x onerror="alert('{where}')">'"`</script><script>alert(1)</script>{{{{7*7}}}}&lt;"""
+HOSTILE = (
+    """<img src=x onerror="alert('{where}')">'"`</script><script>alert(1)</script>{{{{7*7}}}}&lt;"""
+)
 
 
 def hostile(where: str) -> str:
@@ -114,9 +116,10 @@ async def test_no_text_of_anybodys_becomes_markup_or_script(
         c.JupyterHub.allow_existing_invalid_named_servers = "allow-start"
 
     catalog = hostile_catalog(tmp_path)
-    async with on_a_hub(
-        browser, tmp_path, configure, name=HOSTILE_NAME, catalog=catalog
-    ) as (page, hub):
+    async with on_a_hub(browser, tmp_path, configure, name=HOSTILE_NAME, catalog=catalog) as (
+        page,
+        hub,
+    ):
         faults = faults_of(page)
         user = hub.app.users[HOSTILE_NAME]
         server = "<b>x'\""
@@ -210,9 +213,7 @@ async def test_a_strict_content_security_policy_stops_nothing_of_ours(
 
 
 @pytest.mark.parametrize("prefix", ["/", "/hub/"])
-async def test_it_works_below_any_base_url(
-    browser: Browser, tmp_path: Path, prefix: str
-) -> None:
+async def test_it_works_below_any_base_url(browser: Browser, tmp_path: Path, prefix: str) -> None:
     def configure(c: Config) -> None:
         c.JupyterHub.bind_url = c.JupyterHub.bind_url.replace("/base/", prefix)
 

@@ -72,6 +72,12 @@
     name();
   }
 
+  // A browser may show the page again as it was left when it was sent: without its button.
+  window.addEventListener("pageshow", function (event) {
+    const button = document.querySelector("#spawn_form [type=submit]");
+    if (event.persisted && button?.classList.contains("hidden")) window.location.reload();
+  });
+
   const search = document.getElementById("gpuspawner-search");
   const query = document.getElementById("gpuspawner-query");
   const found = document.getElementById("gpuspawner-found");
