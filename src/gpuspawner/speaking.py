@@ -84,7 +84,7 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
 
     @property
     def _is_asked_for(self) -> bool:
-        """Whether a request is under way: JupyterHub leaves the one before, if that was a form's."""
+        """Whether a request is under way: JupyterHub leaves the last one for a form in place."""
         return self.handler is not None and not getattr(self.handler, "_finished", False)
 
     def language_for(self, handler: Any) -> str:

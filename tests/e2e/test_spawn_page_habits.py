@@ -139,7 +139,7 @@ CHOSEN = "which you chose last, cannot be started now."
     ],
 )
 async def test_what_was_chosen_last_is_chosen_or_it_is_said_what_is_instead(
-    browser: Browser, hub: Hub, name: str, last: dict[str, str], chosen: str, words: str | None
+    browser: Browser, hub: Hub, name: str, *, last: dict[str, str], chosen: str, words: str | None
 ) -> None:
     await hub.visitor(name)
     hub.app.users[name].spawner.user_options = last

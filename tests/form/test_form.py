@@ -268,6 +268,7 @@ def test_which_image_is_selected(last: Preselection, selected: str) -> None:
 GONE = "What you chose last is not offered to you any more. CPU is chosen instead."
 HUGE = "Huge, which you chose last, cannot be started now. Two is chosen instead."
 LINKED = "Huge, which the link asks for, cannot be started now. Two is chosen instead."
+INSTEAD = "Two is chosen instead."
 NO_LINK = "What the link asks for is not offered to you. CPU is chosen instead."
 NOTICE = {"class": "gpuspawner-notice", "role": "status"}
 
@@ -286,6 +287,14 @@ NOTICE = {"class": "gpuspawner-notice", "role": "status"}
         ),
         pytest.param(
             Preselection(holds=False, is_linked=True), [NO_LINK], id="a link asks for nothing known"
+        ),
+        pytest.param(
+            Preselection("huge", is_refused=True),
+            [INSTEAD],
+            id="a start of it was refused just now",
+        ),
+        pytest.param(
+            Preselection("gpu", is_refused=True), [], id="it was refused, and is free now"
         ),
         pytest.param(Preselection("of-others"), [GONE], id="it is offered to others"),
         pytest.param(Preselection(holds=False), [GONE], id="the catalog has it no more"),
