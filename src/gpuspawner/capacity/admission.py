@@ -58,6 +58,7 @@ class AdmissionTiming:
         silence: for how long nothing is asked after the API server failed to answer.
         retry_cap: the longest Retry-After that is honoured.
         entries: how many answers are remembered.
+        requests: of how many pods it is remembered what an answer makes of them.
     """
 
     answer: float = 2.0
@@ -68,6 +69,7 @@ class AdmissionTiming:
     silence: float = 5.0
     retry_cap: float = 60.0
     entries: int = 256
+    requests: int = 2048
 
 
 _Place: TypeAlias = tuple[str, Hashable]
@@ -129,7 +131,7 @@ class AdmissionCheck:
         known = self._done.get(id(request))
         if known is None or known[0] is not change or known[1] is not request:
             known = self._done[id(request)] = (change, request, change.of(request))
-            if len(self._done) > self._timing.entries:
+            if len(self._done) > self._timing.requests:
                 self._done.popitem(last=False)
         return known[2]
 

@@ -73,6 +73,10 @@ KINDS = tuple(
 )
 
 
+# The same each time: a kind that is not served is found to be so again every few seconds.
+_NONE: Mapping[Key, Any] = MappingProxyType({})
+
+
 class ObjectTable(Generic[T]):
     """One kind, kept up to date one object at a time."""
 
@@ -123,7 +127,7 @@ class ObjectTable(Generic[T]):
     def snapshot(self) -> Objects[T]:
         """The objects that can be read: the same mapping as before if nothing has changed."""
         if self._objects is not None and self._given is None:
-            self._given = MappingProxyType(self._objects.copy())
+            self._given = MappingProxyType(self._objects.copy()) if self._objects else _NONE
         return self._given
 
 
