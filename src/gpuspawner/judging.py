@@ -6,11 +6,12 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from gpuspawner.capacity.admission import Admission, Admitted, NotKnown, Refused
 from gpuspawner.capacity.assumed import NOWHERE, Assumed, as_assumed
+from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.fit import likely_node, node_by_eviction, open_nodes, room_requests
@@ -52,6 +53,26 @@ class Judge:
     def snapshot(self) -> Snapshot:
         """The cluster as last known."""
         return self._cluster.snapshot()
+
+    def freshness(self) -> Freshness:
+        """What `view` is worth at this moment."""
+        freshness = self._cluster.freshness()
+        if freshness.is_live and not self._cluster.was_synced:
+            # Pods that were on their way before the hub was started may not be counted yet.
+            return replace(freshness, state="starting", age=None)
+        return freshness
+
+    def ground(self) -> Hashable:
+        """What the answers follow from, cheaply: while it is equal, only time has changed them."""
+        cluster, freshness = self._cluster, self.freshness()
+        return (
+            cluster,
+            cluster.snapshot().generation,
+            freshness.state,
+            freshness.missing,
+            cluster.line.all(),
+            cluster.watch.unreadable(),
+        )
 
     async def offers(self, drafts: Iterable[Offer], situation: Situation) -> list[Offer]:
         """What the drafts come to, in their order."""
@@ -131,10 +152,7 @@ class Judge:
 
     def _view(self, ahead: tuple[Waiter, ...]) -> View:
         cluster = self._cluster
-        freshness = cluster.freshness()
-        if freshness.is_live and not cluster.was_synced:
-            # Pods that were on their way before the hub was started may not be counted yet.
-            freshness = replace(freshness, state="starting", age=None)
+        freshness = self.freshness()
         return View(cluster.snapshot(), freshness, cluster.verdict, cluster.hidden(), ahead)
 
     async def _offer(self, draft: Offer, situation: Situation) -> Offer:

@@ -6,7 +6,7 @@ The hooks here delegate: what a person may have is `gpuspawner.policy`, what fit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +18,7 @@ from gpuspawner import form, wording
 from gpuspawner.alternatives import nearest
 from gpuspawner.applied import AppliedSettings
 from gpuspawner.capacity.assumed import Assumed
+from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile, is_dynamic
 from gpuspawner.in_line import PlaceInLine
@@ -170,6 +171,18 @@ class GPUSpawner(RefusingKubeSpawner):
                 raise SpawnRefusedError(503, "misconfigured", _list_fails())
             raise SpawnRefusedError(403, "nothing-allowed", _(NOTHING_ALLOWED))
         return await self._offers_in(catalog)
+
+    def ground(self) -> Hashable:
+        """What `offers` follows from, cheaply: while it is equal, only time has changed them.
+
+        Raises:
+            CatalogError: there is no catalog.
+        """
+        return self.catalog, self.person, measured(), self._judge.ground()
+
+    def freshness(self) -> Freshness:
+        """How far the cluster is known at this moment."""
+        return self._judge.freshness()
 
     async def load_user_options(self) -> None:
         """Apply the profile that the options ask for, if the person may start it now.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpuspawner.form.cards import Card, Now, grouped, now
+from gpuspawner.form.cards import Card, Now, edition, grouped, now
 from gpuspawner.form.links import PageLinks, page_links
 from gpuspawner.form.page import form_text
 from gpuspawner.form.rendering import template
@@ -15,7 +15,16 @@ from gpuspawner.language import spoken
 from gpuspawner.offers import Offer
 from gpuspawner.presenting import PresentedOffer, present
 
-__all__ = ["Now", "PageLinks", "Preselection", "form_text", "now", "page_links", "render"]
+__all__ = [
+    "Now",
+    "PageLinks",
+    "Preselection",
+    "edition",
+    "form_text",
+    "now",
+    "page_links",
+    "render",
+]
 
 SEARCH_FROM = 9
 """The fewest profiles of which one is easier found by a search than by looking."""
@@ -64,6 +73,7 @@ def render(offers: Sequence[Offer], asked: Preselection, links: PageLinks | None
         can_search=links is not None and len(cards) >= SEARCH_FROM,
         notice=_notice(presented, asked, chosen),
         presentation=presentation,
+        edition=edition(presented),
         is_known=any(offer.verdict is not None for offer in offers),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 
 from markupsafe import Markup
 
@@ -115,6 +116,15 @@ def now(offers: Sequence[PresentedOffer], links: PageLinks | None) -> tuple[Now,
         )
         for offer in offers
     )
+
+
+def edition(offers: Sequence[PresentedOffer]) -> str:
+    """A word for the list of cards: where it is the same, cards differ by `now` alone."""
+    same = [
+        (each.slug, each.title, each.description, each.facts, each.images, each.options)
+        for each in offers
+    ]
+    return sha256(repr(same).encode()).hexdigest()[:12]
 
 
 def grouped(cards: Sequence[Card]) -> tuple[Group, ...]:

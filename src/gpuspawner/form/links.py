@@ -58,10 +58,20 @@ def page_links(handler: Any, user_name: str, server_name: str) -> PageLinks | No
     try:
         return PageLinks(
             style=handler.reverse_url(STATIC, "form.css"),
-            scripts=(handler.reverse_url(STATIC, "form.js"),),
+            scripts=tuple(handler.reverse_url(STATIC, name) for name in ("form.js", "live.js")),
             choose=handler.reverse_url(CHOOSE),
+            live=_live(handler, user_name, server_name),
             server=server_name,
             is_own=handler.current_user.name == user_name,
         )
     except KeyError:
         return None
+
+
+def _live(handler: Any, user_name: str, server_name: str) -> str:
+    address: str = (
+        handler.reverse_url(LIVE_NAMED, user_name, server_name)
+        if server_name
+        else handler.reverse_url(LIVE, user_name)
+    )
+    return address

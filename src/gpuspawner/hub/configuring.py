@@ -10,7 +10,7 @@ from jupyterhub.app import JupyterHub
 from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
-from gpuspawner.hub import choosing, offers, pending
+from gpuspawner.hub import choosing, live, offers, pending
 from gpuspawner.kubespawner_config import loaded_catalog
 from gpuspawner.profile_list import has_profile_list
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
@@ -61,7 +61,7 @@ def _add_pages(c: Any) -> None:
     else:
         # Not a list as yet: before JupyterHub's own, and behind what the operator prepends.
         paths.insert(0, str(pending.TEMPLATES))
-    ours = [*pending.handlers(), *choosing.handlers(), *offers.handlers()]
+    ours = [*pending.handlers(), *choosing.handlers(), *live.handlers(), *offers.handlers()]
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
         c.JupyterHub.extra_handlers = [*given, *ours]
