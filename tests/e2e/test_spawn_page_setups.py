@@ -173,7 +173,7 @@ def faults_of(page: Page) -> list[str]:
     return faults
 
 
-OURS = {"main img": 0, "main script": 1, "main b": 0, "main [onerror]": 0, "[src=x]": 0}
+OURS = {"main img": 0, "main script": 2, "main b": 0, "main [onerror]": 0, "[src=x]": 0}
 
 
 async def elements(page: Page) -> dict[str, int]:

@@ -96,7 +96,7 @@ async def test_each_person_is_offered_what_their_groups_allow(browser: Browser, 
 async def test_a_profile_that_never_fits_cannot_be_chosen(browser: Browser, demo: Demo) -> None:
     async with signed_in(browser, demo, "grace") as page:
         await expect(page.get_by_label("PyTorch, two GPUs")).to_be_disabled()
-        await expect(page.get_by_label("CPU", exact=True)).to_be_checked()
+        await expect(page.get_by_role("radio", name="CPU", exact=True)).to_be_checked()
 
 
 async def test_a_notebook_on_a_gpu_from_the_form_to_the_stop(browser: Browser, demo: Demo) -> None:

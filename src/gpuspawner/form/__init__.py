@@ -72,6 +72,7 @@ def render(offers: Sequence[Offer], asked: Preselection, links: PageLinks | None
         language=spoken(),
         can_search=links is not None and len(cards) >= SEARCH_FROM,
         notice=_notice(presented, asked, chosen),
+        is_any_chosen=chosen is not None,
         presentation=presentation,
         edition=edition(presented),
         is_known=any(offer.verdict is not None for offer in offers),
