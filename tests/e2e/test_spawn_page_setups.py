@@ -153,7 +153,7 @@ async def test_no_text_of_anybodys_becomes_markup_or_script(
             await page.goto(f"{hub.base}{address}")
             await expect(page.locator("#gpuspawner")).to_be_visible()
             assert await elements(page) == OURS, address
-        assert faults == []
+        assert [fault for fault in faults if "403 (Forbidden)" not in fault] == []
 
 
 def faults_of(page: Page) -> list[str]:
