@@ -10,7 +10,7 @@ from typing import Any
 
 from kubespawner import KubeSpawner
 
-from gpuspawner.catalog import Catalog, load_catalog
+from gpuspawner.catalog import Catalog, load_catalog, read_catalog
 
 
 def load_catalog_for_kubespawner(path: Path) -> Catalog:
@@ -19,11 +19,20 @@ def load_catalog_for_kubespawner(path: Path) -> Catalog:
     Raises:
         CatalogError: it is not valid.
     """
-    return load_catalog(path, known_traits=frozenset(KubeSpawner.class_trait_names(config=True)))
+    return load_catalog(path, known_traits=_known_traits())
 
 
-loaded_catalog = cache(load_catalog_for_kubespawner)
-"""The same, read once. A call that raises is not kept: the file is tried again at the next."""
+def read_catalog_for_kubespawner(text: str, name: str) -> Catalog:
+    """The same, of a text; `name` stands for its file in problems.
+
+    Raises:
+        CatalogError: it is not valid.
+    """
+    return read_catalog(text, name, known_traits=_known_traits())
+
+
+def _known_traits() -> frozenset[str]:
+    return frozenset(KubeSpawner.class_trait_names(config=True))
 
 
 def ignored_settings(config: Any) -> list[str]:

@@ -21,11 +21,12 @@ from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile, is_dynamic
+from gpuspawner.catalog_file import CatalogStatus
+from gpuspawner.in_force import catalog_file
 from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
     ignored_settings,
-    loaded_catalog,
     warn_once,
 )
 from gpuspawner.language import gettext as _
@@ -92,6 +93,7 @@ class GPUSpawner(RefusingKubeSpawner):
         self._drafted: tuple[object, tuple[Offer, ...]] | None = None
         self._claim: Assumed | None = None
         self._offer: Offer | None = None
+        self._judged_by: Catalog | None = None
         self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
         for name in ignored_settings(self.config):
@@ -111,8 +113,13 @@ class GPUSpawner(RefusingKubeSpawner):
         """
         path, listed = Path(self.catalog_file), self._profile_list
         is_needed = not listed.is_set or self.catalog_file != DEFAULT_CATALOG or path.exists()
-        own = loaded_catalog(path) if is_needed else None
+        own = catalog_file(path).load() if is_needed else None
         return listed.beside(own, self.person) if listed.is_set or own is None else own
+
+    @property
+    def catalog_status(self) -> CatalogStatus:
+        """Since when it is in force, and what is wrong with the file as it is now."""
+        return catalog_file(Path(self.catalog_file)).status
 
     @property
     def person(self) -> Person:
@@ -134,7 +141,7 @@ class GPUSpawner(RefusingKubeSpawner):
     @property
     def _profile_asked_for(self) -> Profile | None:
         try:
-            return read_selection(self.user_options, self.catalog).profile
+            return read_selection(self.user_options, self._judged_by or self.catalog).profile
         except (CatalogError, SelectionError):
             return None
 
@@ -229,6 +236,7 @@ class GPUSpawner(RefusingKubeSpawner):
         """Forget the last server, and with it all that its profile changed here."""
         super().clear_state()
         self._applied.restore()
+        self._judged_by = None
         # JupyterHub calls this when a server has stopped, or could not be stopped.
         claim, self._claim = self._claim, None
         if claim is not None:
@@ -273,6 +281,7 @@ class GPUSpawner(RefusingKubeSpawner):
                 "%s may not have %r: %s", self._log_name, decision.profile, decision.because
             )
             self._refuse_profile(selection)
+        self._judged_by = catalog
         situation = await self._situation(catalog)
         draft = draft_of(selection, situation)
         if draft is None:
@@ -282,6 +291,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def _newest_catalog(self, may_be_old: float = 0.0) -> Catalog:
         """The catalog, with a ``profile_list`` that was asked for at most so many seconds ago."""
+        await catalog_file(Path(self.catalog_file)).fresh()
         await self._profile_list.ask(may_be_old)
         return self._catalog_or_refuse()
 
@@ -322,7 +332,7 @@ class GPUSpawner(RefusingKubeSpawner):
         state = self._judge.snapshot().nodes.get(node)
         if state is None:
             return None
-        return Ground(state.node.created, pool_of(state.node, self.catalog))
+        return Ground(state.node.created, pool_of(state.node, self._judged_by or self.catalog))
 
     @property
     def _judge(self) -> Judge:

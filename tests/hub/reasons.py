@@ -14,7 +14,7 @@ import pytest
 import yaml
 from kubespawner import KubeSpawner
 
-from gpuspawner.kubespawner_config import loaded_catalog
+from gpuspawner import in_force
 from gpuspawner.simcluster.apimachinery.objects import Object
 from gpuspawner.simcluster.apimachinery.resources import PODS, RESOURCEQUOTAS
 from gpuspawner.simcluster.apiserver.faults import Drop, Refuse
@@ -154,7 +154,7 @@ def rewrite(hub: Hub, text: str) -> str:
     file = Path(hub.app.config.GPUSpawner.catalog_file)
     before = file.read_text()
     file.write_text(text)
-    loaded_catalog.cache_clear()
+    in_force.forget()
     return before
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gpuspawner.catalog.access import AccessRule, matches
 from gpuspawner.catalog.amounts import Amounts
 from gpuspawner.catalog.durations import duration_seconds
-from gpuspawner.catalog.loading import load_catalog, read_catalog
+from gpuspawner.catalog.loading import catalog_text, load_catalog, read_catalog
 from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
 from gpuspawner.catalog.options import (
     UNLISTED,
@@ -76,6 +76,7 @@ __all__ = [
     "UnlistedChoice",
     "Volume",
     "all_overrides",
+    "catalog_text",
     "duration_seconds",
     "is_dynamic",
     "is_extended_resource",

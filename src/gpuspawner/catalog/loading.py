@@ -29,6 +29,15 @@ def load_catalog(path: FilePath, *, known_traits: Collection[str] | None = None)
     Raises:
         CatalogError: with every problem, also when the file cannot be read.
     """
+    return read_catalog(catalog_text(path), str(path), known_traits=known_traits)
+
+
+def catalog_text(path: FilePath) -> str:
+    """What a catalog's file says, not looked into as yet.
+
+    Raises:
+        CatalogError: it cannot be read, is not UTF-8, or is larger than `MAX_BYTES`.
+    """
     file = str(path)
     try:
         with path.open("rb") as opened:
@@ -39,12 +48,11 @@ def load_catalog(path: FilePath, *, known_traits: Collection[str] | None = None)
     if len(raw) > MAX_BYTES:
         raise _too_large(file)
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
         raise CatalogError([Problem(file, line, "", message, "save it as UTF-8")]) from error
-    return read_catalog(text, file, known_traits=known_traits)
 
 
 def read_catalog(

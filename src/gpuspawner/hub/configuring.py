@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from gpuspawner.catalog import CatalogError
 from gpuspawner.hub import choosing, live, offers, pending
-from gpuspawner.kubespawner_config import loaded_catalog
+from gpuspawner.in_force import loaded_catalog
 from gpuspawner.profile_list import has_profile_list
 from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 
