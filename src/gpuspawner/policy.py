@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from gpuspawner.catalog import AccessRule, Catalog, Profile, ProfileOption, matches
 
@@ -45,13 +46,43 @@ class Decision:
 
 def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decision:
     """Whether `person` may have the profile with the slug `profile`."""
-    for number, rule in enumerate(rules):
-        if not any(matches(pattern, profile) for pattern in rule.profiles):
-            continue
-        grant = _grant(rule, person)
-        if grant:
+    # Asked for one profile after the other: who a rule is about is looked up once.
+    is_fixed = isinstance(rules, tuple) and len(rules) > _FEW
+    about = _about_cached(_Same(rules), person) if is_fixed else _about(rules, person)
+    for number, rule, grant in about:
+        if any(matches(pattern, profile) for pattern in rule.profiles):
             return Decision(profile, allowed=not rule.deny, rule=number, grant=grant)
     return Decision(profile, allowed=False)
+
+
+_FEW = 8
+"""Rules that are tried as fast as they are looked up."""
+
+_About = tuple[tuple[int, AccessRule, str], ...]
+
+
+class _Same:
+    """A tuple of rules, which cannot change, as itself: to compare a thousand takes long."""
+
+    def __init__(self, rules: Sequence[AccessRule]) -> None:
+        self.rules = rules
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.rules is other.rules
+
+    def __hash__(self) -> int:
+        return id(self.rules)
+
+
+@lru_cache(maxsize=64)
+def _about_cached(rules: _Same, person: Person) -> _About:
+    return _about(rules.rules, person)
+
+
+def _about(rules: Sequence[AccessRule], person: Person) -> _About:
+    """The rules that apply to a person, each with its number and by what it does."""
+    granted = ((number, rule, _grant(rule, person)) for number, rule in enumerate(rules))
+    return tuple((number, rule, grant) for number, rule, grant in granted if grant)
 
 
 def open_to(catalog: Catalog, person: Person) -> Catalog:

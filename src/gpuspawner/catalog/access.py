@@ -56,6 +56,8 @@ def has_wildcard(pattern: str) -> bool:
 
 def matches(pattern: str, name: str) -> bool:
     """Whether `name` is what an access rule's pattern describes; upper and lower case differ."""
+    if not has_wildcard(pattern):
+        return pattern == name
     return _compiled(pattern).match(name) is not None
 
 
