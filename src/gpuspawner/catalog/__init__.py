@@ -10,7 +10,12 @@ from __future__ import annotations
 from gpuspawner.catalog.access import AccessRule, matches
 from gpuspawner.catalog.amounts import Amounts
 from gpuspawner.catalog.durations import duration_seconds
-from gpuspawner.catalog.loading import catalog_text, load_catalog, read_catalog
+from gpuspawner.catalog.loading import (
+    catalog_text,
+    load_catalog,
+    read_access,
+    read_catalog,
+)
 from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
 from gpuspawner.catalog.options import (
     UNLISTED,
@@ -85,6 +90,7 @@ __all__ = [
     "load_catalog",
     "matches",
     "overrides_of",
+    "read_access",
     "read_catalog",
     "with_profile_list",
 ]

@@ -194,7 +194,7 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, path: Path, line: int) -> Branch:
         text = str(node.value)
-        fault = _text_fault(text)
+        fault = text_fault(text)
         if fault is not None:
             self._report(node, path, fault, None)
         return Branch(path, line, self._value(node, text, path), text)
@@ -240,7 +240,7 @@ class _Builder:
         )
 
 
-def _text_fault(text: str) -> str | None:
+def text_fault(text: str) -> str | None:
     """Kubernetes' API takes neither NUL nor half a surrogate pair, which YAML can escape."""
     for character in text:
         if "\ud800" <= character <= "\udfff" or (character < " " and character not in "\t\n\r"):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Final
 
 from pydantic import ValidationError
 
-from gpuspawner.catalog.documents import read_document
+from gpuspawner.catalog.access import AccessRule
+from gpuspawner.catalog.documents import read_document, text_fault
 from gpuspawner.catalog.models import Catalog
 from gpuspawner.catalog.problems import CatalogError, Finding, Path, Problem, conflicts, field_name
 from gpuspawner.catalog.texts import is_slug
-from gpuspawner.catalog.tree import Branch, Scalar
+from gpuspawner.catalog.tree import Branch, Scalar, branch_of
 from gpuspawner.catalog.wording import findings_of
 
 MAX_BYTES: Final = 2**20
@@ -73,6 +76,39 @@ def read_catalog(
     if catalog is None or examination.problems:
         raise CatalogError(examination.problems)
     return catalog
+
+
+def read_access(written: object, slugs: Collection[str]) -> tuple[AccessRule, ...]:
+    """Access rules as JSON has them, for profiles of these slugs; as a file's are examined.
+
+    Raises:
+        CatalogError: with every problem; they have a field, such as ``access[2].groups[0]``, and
+            no line.
+    """
+    name = "the access rules"
+    try:
+        size = len(json.dumps(written))
+        rules = branch_of(written, ("access",))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CatalogError([Problem(name, None, "access", f"is not JSON: {error}")]) from error
+    if size > MAX_BYTES:
+        raise _too_large(name)
+    # The rules are looked at beside nothing but the names that they may mention.
+    default, *others = [{"slug": slug, "title": slug} for slug in slugs]
+    profiles = branch_of([{**default, "default": True}, *others], ("profiles",))
+    root = Branch((), 0, {"profiles": profiles, "access": rules})
+    faults = [
+        Problem(name, None, field_name(branch.path), fault)
+        for branch in rules.leaves()
+        if (fault := text_fault(branch.text)) is not None
+    ]
+    if faults:
+        raise CatalogError(faults)
+    examination = _Examination(name, root, [])
+    catalog = examination.run(None)
+    if catalog is None or examination.problems:
+        raise CatalogError(replace(problem, line=None) for problem in examination.problems)
+    return catalog.access
 
 
 def _too_large(file: str) -> CatalogError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,18 @@ class Branch:
         if isinstance(self.value, list):
             return [branch.plain() for branch in self.value]
         return self.value
+
+    def leaves(self) -> Iterator[Branch]:
+        """The values that hold no others, and as such each key of a mapping."""
+        if isinstance(self.value, dict):
+            for key, branch in self.value.items():
+                yield Branch((*self.path, key), self.line, key, key)
+                yield from branch.leaves()
+        elif isinstance(self.value, list):
+            for branch in self.value:
+                yield from branch.leaves()
+        else:
+            yield self
 
     def walk(self, path: Path) -> tuple[Branch, Path]:
         """The deepest branch on `path`, and the steps that lead nowhere in the document."""
@@ -68,6 +80,16 @@ class Branch:
             )
             return replace(self, value=[branch for branch in items if branch is not None])
         return self
+
+
+def branch_of(plain: Any, path: Path = ()) -> Branch:
+    """The tree of a value as JSON has it, which has no lines."""
+    if isinstance(plain, dict):
+        mapping = {str(key): branch_of(value, (*path, str(key))) for key, value in plain.items()}
+        return Branch(path, 0, mapping)
+    if isinstance(plain, list | tuple):
+        return Branch(path, 0, [branch_of(value, (*path, at)) for at, value in enumerate(plain)])
+    return Branch(path, 0, plain, "" if plain is None else str(plain))
 
 
 def described(branch: Branch) -> str:

@@ -1,0 +1,26 @@
+"""What is kept in the hub's own database: revisions of the access, and who did what to it."""
+
+from __future__ import annotations
+
+from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
+from gpuspawner.database.engines import engine_for
+from gpuspawner.database.migrating import migrate
+from gpuspawner.database.store import (
+    AccessStore,
+    ConflictError,
+    DatabaseAwayError,
+    UnchangedError,
+)
+
+__all__ = [
+    "AUDIT_LOG",
+    "DONE",
+    "REFUSED",
+    "AccessStore",
+    "AuditEntry",
+    "ConflictError",
+    "DatabaseAwayError",
+    "UnchangedError",
+    "engine_for",
+    "migrate",
+]

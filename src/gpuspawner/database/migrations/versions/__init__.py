@@ -1,0 +1,1 @@
+"""From an empty database, one after the other; a released one is never changed."""

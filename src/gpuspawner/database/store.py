@@ -1,0 +1,365 @@
+"""Saves and reads revisions. Every method may take its time: call them on a thread of their own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, desc, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from gpuspawner.access import Draft, Revision, as_written, difference, digest_of
+from gpuspawner.catalog import Catalog, CatalogError, read_access
+from gpuspawner.catalog.access import AccessRule
+from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
+from gpuspawner.database.engines import writing
+from gpuspawner.database.migrating import migrate
+from gpuspawner.database.tables import audit, revisions
+from gpuspawner.errors import GPUSpawnerError
+
+_LONGEST: Final = 2000
+"""Characters of a reason."""
+_MOST_CHANGES: Final = 200
+_UNREADABLE: Final = (None,)
+"""No rule is None: what follows from it is that nothing is allowed."""
+
+_log = logging.getLogger(AUDIT_LOG)
+
+
+class DatabaseAwayError(GPUSpawnerError):
+    """The hub's database cannot be read or written at the moment. Its cause is for operators."""
+
+
+class ConflictError(GPUSpawnerError):
+    """Somebody else has saved in the meantime; `latest` is what they saved."""
+
+    def __init__(self, latest: Revision | None) -> None:
+        self.latest = latest
+        by = f"{latest.who} has saved revision {latest.number}" if latest else "it is not there"
+        super().__init__(f"this was not made from the access that is in force: {by}")
+
+
+class UnchangedError(GPUSpawnerError):
+    """What is to be saved is what is in force already."""
+
+
+class AccessStore:
+    """The revisions and the audit in a database.
+
+    Args:
+        engine: makes the way there, when it is needed.
+        now: the time of day.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._make = engine
+        self._now = now
+        self._made: Engine | None = None
+        self._is_migrated = False
+        self._guard = threading.RLock()
+
+    def latest(self) -> Revision | None:
+        """The last revision; None if nothing was ever saved.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        with self._reading() as connection:
+            return _latest(connection)
+
+    def latest_number(self) -> int:
+        """The number of the last revision; 0 if nothing was ever saved.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        query = select(revisions.c.number).order_by(desc(revisions.c.number)).limit(1)
+        with self._reading() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def revision(self, number: int) -> Revision | None:
+        """The revision of that number, if there is one.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        query = select(revisions).where(revisions.c.number == number)
+        with self._reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return _revision(row) if row is not None else None
+
+    def history(self, most: int = 50, before: int | None = None) -> tuple[Revision, ...]:
+        """Revisions, the last first; `before` is the number of the last one known, to go on.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        query = select(revisions).order_by(desc(revisions.c.number)).limit(most)
+        if before is not None:
+            query = query.where(revisions.c.number < before)
+        with self._reading() as connection:
+            return tuple(map(_revision, connection.execute(query).mappings()))
+
+    def entries(self, most: int = 50) -> tuple[AuditEntry, ...]:
+        """The last entries of the audit, the last first.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        query = select(audit).order_by(desc(audit.c.id)).limit(most)
+        with self._reading() as connection:
+            return tuple(map(_entry, connection.execute(query).mappings()))
+
+    def save(self, draft: Draft, file: Catalog) -> Revision:
+        """Save an edit, if nobody else has saved since what it was made from.
+
+        Each way in which it ends is in the audit.
+
+        Args:
+            draft: what is to be saved.
+            file: the catalog of the file as it is now.
+
+        Raises:
+            CatalogError: the rules are not valid for the file; each problem has its place.
+            ConflictError: it was not made from the last revision.
+            UnchangedError: it says what is in force already.
+            DatabaseAwayError: it cannot be saved.
+        """
+        action = "save" if draft.restores is None else "undo"
+        try:
+            return self._save(draft, file, action)
+        except CatalogError as error:
+            self.refused(draft.who, action, "not-valid", str(error), draft.parent)
+            raise
+        except ConflictError as error:
+            self.refused(draft.who, action, "conflict", str(error), draft.parent)
+            raise
+        except UnchangedError as error:
+            self.refused(draft.who, action, "unchanged", str(error), draft.parent)
+            raise
+        except DatabaseAwayError as error:
+            self.refused(draft.who, action, "database-away", str(error), draft.parent)
+            raise
+
+    def refused(
+        self, who: str, action: str, code: str, reason: str, parent: int | None = None
+    ) -> None:
+        """Note that somebody was refused a change; where the database is away, in the log only."""
+        entry = AuditEntry(
+            self._now(), _text(who), action, REFUSED, code, _text(reason)[:_LONGEST], parent=parent
+        )
+        _log.info("%s", entry.line())
+        if code == "database-away":
+            return
+        try:
+            with self._writing() as connection:
+                connection.execute(insert(audit), _row_of(entry))
+        except DatabaseAwayError as error:
+            _log.warning("This is in the log only, since %s", error)
+
+    def close(self) -> None:
+        """Let go of every connection; the next use makes new ones."""
+        with self._guard:
+            if self._made is not None:
+                self._made.dispose()
+            self._made, self._is_migrated = None, False
+
+    def _save(self, draft: Draft, file: Catalog, action: str) -> Revision:
+        slugs = tuple(profile.slug for profile in file.profiles)
+        rules = read_access(list(draft.access), slugs)
+        revision = Revision(
+            number=draft.parent + 1,
+            access=as_written(rules),
+            who=_text(draft.who),
+            when=self._now(),
+            why=_text(draft.why)[:_LONGEST],
+            parent=draft.parent,
+            base=as_written(file.access),
+            profiles=slugs,
+            restores=draft.restores,
+        )
+        try:
+            with self._writing() as connection:
+                before = _latest(connection)
+                if draft.parent != (before.number if before is not None else 0):
+                    raise ConflictError(before)
+                _must_change(revision, before, file)
+                entry = _entry_of(revision, before, rules, file, action)
+                connection.execute(insert(revisions), _row_of_revision(revision))
+                connection.execute(insert(audit), _row_of(entry))
+        except _TakenError as error:
+            # Another hub's transaction ended between the question and the answer.
+            raise ConflictError(self.latest()) from error
+        _log.info("%s", entry.line())
+        return revision
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._guarded(), self._engine().connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._guarded(), writing(self._engine()) as connection:
+            yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            # One in memory has one connection, and that one transaction at a time.
+            with self._guard:
+                yield
+        except IntegrityError as error:
+            raise _TakenError from error
+        except (SQLAlchemyError, ImportError) as error:
+            raise DatabaseAwayError(
+                f"the hub's database does not answer as it should: {_kind_of(error)}"
+            ) from error
+        except CommandError as error:
+            raise DatabaseAwayError(
+                "the tables in the hub's database are of a later version of gpuspawner; install "
+                "that version again"
+            ) from error
+
+    def _engine(self) -> Engine:
+        if self._made is None:
+            self._made = self._make()
+        if not self._is_migrated:
+            migrate(self._made)
+            self._is_migrated = True
+        return self._made
+
+
+class _TakenError(Exception):
+    """The number is taken."""
+
+
+def _kind_of(error: Exception) -> str:
+    # The words of a driver may name hosts and statements; they are in the cause, for the log.
+    return type(getattr(error, "orig", None) or error).__name__
+
+
+def _must_change(revision: Revision, before: Revision | None, file: Catalog) -> None:
+    if before is None:
+        is_same = digest_of(revision.access) == digest_of(as_written(file.access))
+    else:
+        # The same over another file is a change: it says that the file's is known.
+        is_same = digest_of(revision.access) == digest_of(before.access) and (
+            revision.base_digest == before.base_digest and revision.profiles == before.profiles
+        )
+    if is_same:
+        raise UnchangedError("this is what is in force already")
+
+
+def _entry_of(
+    revision: Revision,
+    before: Revision | None,
+    rules: tuple[AccessRule, ...],
+    file: Catalog,
+    action: str,
+) -> AuditEntry:
+    changes = [str(change) for change in difference(_rules_before(before, file), rules)]
+    if len(changes) > _MOST_CHANGES:
+        changes[_MOST_CHANGES:] = [f"and {len(changes) - _MOST_CHANGES} more"]
+    return AuditEntry(
+        revision.when,
+        revision.who,
+        action,
+        DONE,
+        reason=revision.why,
+        parent=revision.parent,
+        number=revision.number,
+        changes=tuple(changes),
+    )
+
+
+def _rules_before(before: Revision | None, file: Catalog) -> tuple[AccessRule, ...]:
+    if before is None:
+        return file.access
+    try:
+        return tuple(AccessRule.model_validate(rule) for rule in before.access)
+    except ValueError:
+        return ()
+
+
+def _latest(connection: Connection) -> Revision | None:
+    query = select(revisions).order_by(desc(revisions.c.number)).limit(1)
+    row = connection.execute(query).mappings().first()
+    return _revision(row) if row is not None else None
+
+
+def _revision(row: Mapping[Any, Any]) -> Revision:
+    return Revision(
+        number=row["number"],
+        access=_list(row["access"]),
+        who=row["who"],
+        when=row["saved_at"].replace(tzinfo=UTC),
+        why=row["why"],
+        parent=row["parent"],
+        base=_list(row["base_access"]),
+        profiles=tuple(map(str, _list(row["profiles"]))),
+        restores=row["restores"],
+    )
+
+
+def _row_of_revision(revision: Revision) -> dict[str, Any]:
+    return {
+        "number": revision.number,
+        "parent": revision.parent,
+        "saved_at": revision.when.astimezone(UTC).replace(tzinfo=None),
+        "who": revision.who,
+        "why": revision.why,
+        "access": json.dumps(revision.access),
+        "base_access": json.dumps(revision.base),
+        "base_digest": revision.base_digest,
+        "profiles": json.dumps(revision.profiles),
+        "restores": revision.restores,
+    }
+
+
+def _row_of(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "at": entry.at.astimezone(UTC).replace(tzinfo=None),
+        "who": entry.who,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "code": entry.code,
+        "reason": entry.reason,
+        "parent": entry.parent,
+        "number": entry.number,
+        "changes": json.dumps(entry.changes),
+    }
+
+
+def _entry(row: Mapping[Any, Any]) -> AuditEntry:
+    fields = {name: row[name] for name in ("who", "action", "outcome", "code", "reason")}
+    return AuditEntry(
+        at=row["at"].replace(tzinfo=UTC),
+        **fields,
+        parent=row["parent"],
+        number=row["number"],
+        changes=tuple(map(str, _list(row["changes"]))),
+    )
+
+
+def _list(text: str) -> tuple[Any, ...]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return _UNREADABLE
+    return tuple(found) if isinstance(found, list) else _UNREADABLE
+
+
+def _text(text: str) -> str:
+    """What every database can keep."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
