@@ -1,23 +1,184 @@
-"""What is in force in this process of the hub: one of everything for each catalog file."""
+"""The catalog and the access that are in force in this process of the hub."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from jupyterhub.app import JupyterHub
+from sqlalchemy import Engine
 from tornado.log import app_log
 
-from gpuspawner.catalog import Catalog
-from gpuspawner.catalog_file import CatalogFile
+from gpuspawner.access import GIT, PAGE, Draft, Effective, Mode, Revision, effective
+from gpuspawner.catalog import Catalog, CatalogError, Problem
+from gpuspawner.catalog_file import CatalogFile, CatalogStatus
+from gpuspawner.database import (
+    AUDIT_LOG,
+    AccessStore,
+    DatabaseAwayError,
+    LatestRevision,
+    RevisionStatus,
+    engine_for,
+)
+from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.kubespawner_config import read_catalog_for_kubespawner
 
+_DATABASE: Final = "the hub's database"
+
+
+class ReadOnlyError(GPUSpawnerError):
+    """The access is kept in the file, and cannot be saved here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the access is kept in the catalog's file, which is to be changed instead; with "
+            'c.GPUSpawner.access_mode = "page" it can be changed here'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InForceStatus:
+    """What is in force, and what stands in the way of something newer.
+
+    Attributes:
+        mode: where the access is kept.
+        file: since when the file's catalog is in force, and what is wrong with the file now.
+        access: which revision is known, and why not a later one; nothing in the mode "git".
+        effective: what follows from both; None as long as one of them was never known.
+    """
+
+    mode: Mode
+    file: CatalogStatus
+    access: RevisionStatus
+    effective: Effective | None
+
+
+class InForce:
+    """What is in force, as all spawners and pages of this process see it.
+
+    Args:
+        file: the catalog's.
+        mode: "git" or "page".
+        store: the revisions and the audit.
+        log: is told of what comes into force.
+    """
+
+    def __init__(
+        self, file: CatalogFile, mode: Mode, store: AccessStore, log: logging.Logger
+    ) -> None:
+        self.mode = mode
+        self.store = store
+        self._file = file
+        self._latest = LatestRevision(store, log)
+        self._log = log
+        self._effective: Effective | None = None
+
+    @property
+    def status(self) -> InForceStatus:
+        """As of the last time that anybody needed it; nothing is read."""
+        return InForceStatus(self.mode, self._file.status, self._latest.status, self._combined())
+
+    async def fresh(self) -> InForceStatus:
+        """What is in force now: no older than a second, if file and database answer in two."""
+        if self.mode == PAGE:
+            await asyncio.gather(self._file.fresh(), self._latest.fresh())
+            if self._is_outdated():
+                await asyncio.to_thread(self._combined)
+        else:
+            await self._file.fresh()
+        return self.status
+
+    def load(self) -> Catalog:
+        """The catalog with the access in force; a file that was never read is read.
+
+        Raises:
+            CatalogError: there never was a good catalog, or the access was never known.
+        """
+        self._file.load()
+        found = self._combined()
+        if found is None:
+            status = self._latest.status
+            words = f"cannot be read: {status.problem or 'it has not answered yet'}"
+            raise CatalogError([Problem(_DATABASE, None, "access", words)])
+        return found.catalog
+
+    async def save(self, draft: Draft) -> Revision:
+        """Save an edit, which is then in force here at once, and within seconds elsewhere.
+
+        Raises:
+            ReadOnlyError: the mode is "git".
+            CatalogError: the rules are not valid, each problem with its place; or there is no file.
+            ConflictError: somebody else has saved since.
+            UnchangedError: it is what is in force already.
+            DatabaseAwayError: it cannot be saved now.
+        """
+        if self.mode != PAGE:
+            error = ReadOnlyError()
+            await self.refused(draft.who, "save", "read-only", str(error), draft.parent)
+            raise error
+        await self._file.fresh()
+        revision = await asyncio.to_thread(self.store.save, draft, self._file.catalog)
+        self._latest.saved(revision)
+        return revision
+
+    async def refused(
+        self, who: str, action: str, code: str, reason: str, parent: int | None = None
+    ) -> None:
+        """Note that somebody was refused a change, by a page for example."""
+        await asyncio.to_thread(self.store.refused, who, action, code, reason, parent)
+
+    def _is_outdated(self) -> bool:
+        found, revision = self._effective, self._latest.status.revision
+        return (
+            found is None
+            or found.file is not self._file.status.catalog
+            or found.revision is not revision
+        )
+
+    def _combined(self) -> Effective | None:
+        catalog, access = self._file.status.catalog, self._latest.status
+        if catalog is None or (self.mode == PAGE and not access.is_known):
+            return None
+        revision = access.revision if self.mode == PAGE else None
+        found = self._effective
+        if found is None or found.file is not catalog or found.revision is not revision:
+            before, found = found, effective(catalog, revision)
+            self._effective = found
+            self._tell(found, before)
+        return found
+
+    def _tell(self, found: Effective, before: Effective | None) -> None:
+        revision = found.revision
+        if revision is None:
+            return
+        if before is None or before.revision != revision:
+            self._log.info("Access revision %d is in force", revision.number)
+        if found.problems and (before is None or before.problems != found.problems):
+            problems = "\n".join(found.problems)
+            self._log.warning("Access revision %d, over this file:\n%s", revision.number, problems)
+        if found.has_drifted and not (before is not None and before.has_drifted):
+            self._log.warning(
+                "The catalog file's access has changed since access revision %d was saved, which "
+                "stays in force",
+                revision.number,
+            )
+
+
 _files: dict[Path, CatalogFile] = {}
+_in_force: dict[tuple[Path, Mode, int], InForce] = {}
+_stores: dict[int, tuple[Any, AccessStore]] = {}
 
 
-def catalog_file(path: Path) -> CatalogFile:
-    """The file at a path, as all spawners of this process know it."""
-    if path not in _files:
-        _files[path] = CatalogFile(path, read_catalog_for_kubespawner, app_log)
-    return _files[path]
+def in_force(path: Path, mode: Mode = GIT) -> InForce:
+    """What is in force of the file at a path, in the hub of this process."""
+    hub, store = _hub_store()
+    key = (path, mode, hub)
+    if key not in _in_force:
+        _in_force[key] = InForce(_catalog_file(path), mode, store, app_log)
+    return _in_force[key]
 
 
 def loaded_catalog(path: Path) -> Catalog:
@@ -26,10 +187,43 @@ def loaded_catalog(path: Path) -> Catalog:
     Raises:
         CatalogError: it is not valid.
     """
-    _files.pop(path, None)
-    return catalog_file(path).load()
+    forget(path)
+    return _catalog_file(path).load()
 
 
-def forget() -> None:
-    """Know no file any more, as a process that has just begun."""
-    _files.clear()
+def forget(path: Path | None = None) -> None:
+    """Know nothing of a file any more, or of any: as a process that has just begun."""
+    for known in [known for known in _files if path in (None, known)]:
+        del _files[known]
+    for key in [key for key in _in_force if path in (None, key[0])]:
+        del _in_force[key]
+
+
+def _catalog_file(path: Path) -> CatalogFile:
+    if path not in _files:
+        _files[path] = CatalogFile(path, read_catalog_for_kubespawner, app_log)
+    return _files[path]
+
+
+def _hub_store() -> tuple[int, AccessStore]:
+    """The store of the hub of this process, and what tells that hub from others."""
+    hub = JupyterHub.instance() if JupyterHub.initialized() else None
+    if id(hub) not in _stores:
+        _let_the_hub_log(logging.getLogger(AUDIT_LOG))
+        # With the hub beside it, so that its id stays its own.
+        _stores[id(hub)] = (hub, AccessStore(lambda: _engine_of(hub)))
+    return id(hub), _stores[id(hub)][1]
+
+
+def _engine_of(hub: Any) -> Engine:
+    if hub is None:
+        raise DatabaseAwayError("there is no hub in this process, and so no database")
+    return engine_for(hub.db_url, hub.db_kwargs)
+
+
+def _let_the_hub_log(log: logging.Logger) -> None:
+    """Where the operator has no handler for the audit, its lines are in the hub's log."""
+    if not log.handlers and log.parent is logging.getLogger():
+        log.parent = app_log
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)

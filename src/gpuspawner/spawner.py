@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from jupyterhub.utils import maybe_future
 from kubernetes_asyncio.client import ApiException
-from traitlets import Float, TraitError, Unicode, default
+from traitlets import Enum, Float, TraitError, Unicode, default
 
 from gpuspawner import form, wording
+from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.alternatives import nearest
 from gpuspawner.applied import AppliedSettings
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.shared import shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile, is_dynamic
-from gpuspawner.catalog_file import CatalogStatus
-from gpuspawner.in_force import catalog_file
+from gpuspawner.in_force import InForce, in_force
 from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.kubespawner_config import (
@@ -81,6 +81,14 @@ class GPUSpawner(RefusingKubeSpawner):
         config=True,
         help="The YAML file with accelerators, volumes, profiles and access rules.",
     )
+    access_mode = Enum(
+        (GIT, PAGE),
+        GIT,
+        config=True,
+        help="""Where the access rules are kept. "git": in the catalog's file alone. "page": what
+        admins save on the hub's page counts in place of the file's, and is kept in the hub's
+        database.""",
+    )
     first_look_timeout = Float(
         5.0,
         config=True,
@@ -113,13 +121,13 @@ class GPUSpawner(RefusingKubeSpawner):
         """
         path, listed = Path(self.catalog_file), self._profile_list
         is_needed = not listed.is_set or self.catalog_file != DEFAULT_CATALOG or path.exists()
-        own = catalog_file(path).load() if is_needed else None
+        own = self.in_force.load() if is_needed else None
         return listed.beside(own, self.person) if listed.is_set or own is None else own
 
     @property
-    def catalog_status(self) -> CatalogStatus:
-        """Since when it is in force, and what is wrong with the file as it is now."""
-        return catalog_file(Path(self.catalog_file)).status
+    def in_force(self) -> InForce:
+        """Where the catalog comes from, with the access that is in force."""
+        return in_force(Path(self.catalog_file), cast("Mode", self.access_mode))
 
     @property
     def person(self) -> Person:
@@ -291,7 +299,7 @@ class GPUSpawner(RefusingKubeSpawner):
 
     async def _newest_catalog(self, may_be_old: float = 0.0) -> Catalog:
         """The catalog, with a ``profile_list`` that was asked for at most so many seconds ago."""
-        await catalog_file(Path(self.catalog_file)).fresh()
+        await self.in_force.fresh()
         await self._profile_list.ask(may_be_old)
         return self._catalog_or_refuse()
 

@@ -64,7 +64,7 @@ def audited(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any
 
 def test_nothing_was_saved_at_first(store: AccessStore) -> None:
     assert store.latest() is None
-    assert store.latest_number() == 0
+    assert store.latest_mark() is None
     assert store.revision(1) is None
     assert store.history() == ()
     assert store.entries() == ()
@@ -77,7 +77,7 @@ def test_what_is_saved_is_what_is_read(store: AccessStore, new_store: NewStore) 
     )
     other = new_store()
     assert other.latest() == saved
-    assert other.latest_number() == 1
+    assert other.latest_mark() == (1, NOW)
     assert other.revision(1) == saved
     assert effective(FILE, other.latest()).problems == ()
 

@@ -214,12 +214,14 @@ def configuration(cluster: SimCluster, catalog: Path = HERE / "catalog.yaml") ->
 
 
 @asynccontextmanager
-async def running_hub(cluster: SimCluster, config: Config) -> AsyncIterator[Hub]:
+async def running_hub(
+    cluster: SimCluster, config: Config, database: str = "sqlite:///:memory:"
+) -> AsyncIterator[Hub]:
     MockHub.clear_instance()
     app = MockHub.instance(config=config)
     with pytest.MonkeyPatch.context() as patch:
         # A hub commits dozens of times for each start, and a disk takes its time for that.
-        patch.setenv("JUPYTERHUB_TEST_DB_URL", "sqlite:///:memory:")
+        patch.setenv("JUPYTERHUB_TEST_DB_URL", database)
         await app.initialize([])
     await app.start()
     hub = Hub(app, cluster, app.proxy.public_url)

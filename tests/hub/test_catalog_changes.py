@@ -77,13 +77,13 @@ async def test_a_bad_file_changes_nothing_for_people(
     changing.file.write_text("profiles: [nonsense")
     spawner = hub.app.users[name].spawners[""]
     async with asyncio.timeout(WITHIN):
-        while spawner.catalog_status.problem is None:
+        while spawner.in_force.status.file.problem is None:
             await changing.titled(name, "Simple CPU")
     assert (await hub.start_server(name, "cpu")).status == 201
     await hub.stop_server(name)
     changing.file.write_text(CATALOG)
     await changing.titled(name, "Plain CPU")
-    assert spawner.catalog_status.problem is None
+    assert spawner.in_force.status.file.problem is None
 
 
 async def test_a_start_under_way_keeps_what_it_was_judged_by(

@@ -171,3 +171,15 @@ def test_a_catalog_that_is_named_has_to_be_there_beside_a_profile_list_as_well()
     c.KubeSpawner.profile_list = [{"display_name": "E"}]
     with pytest.raises(TraitError, match=r"none\.yaml"):
         gpuspawner.setup(c, "/no/such/none.yaml")
+
+
+def test_the_mode_is_chosen_in_one_place() -> None:
+    c = Config()
+    gpuspawner.setup(c, CATALOG, access_mode="page")
+    assert c.GPUSpawner.access_mode == "page"
+    c = Config()
+    c.GPUSpawner.access_mode = "page"
+    gpuspawner.setup(c, CATALOG)
+    assert c.GPUSpawner.access_mode == "page"
+    with pytest.raises(TraitError, match="pages"):
+        gpuspawner.setup(Config(), CATALOG, access_mode="pages")  # type: ignore[arg-type]

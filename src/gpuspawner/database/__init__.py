@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
 from gpuspawner.database.engines import engine_for
+from gpuspawner.database.following import LatestRevision, RevisionStatus
 from gpuspawner.database.migrating import migrate
 from gpuspawner.database.store import (
     AccessStore,
@@ -20,6 +21,8 @@ __all__ = [
     "AuditEntry",
     "ConflictError",
     "DatabaseAwayError",
+    "LatestRevision",
+    "RevisionStatus",
     "UnchangedError",
     "engine_for",
     "migrate",

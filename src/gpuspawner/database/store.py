@@ -77,15 +77,16 @@ class AccessStore:
         with self._reading() as connection:
             return _latest(connection)
 
-    def latest_number(self) -> int:
-        """The number of the last revision; 0 if nothing was ever saved.
+    def latest_mark(self) -> tuple[int, datetime] | None:
+        """The number of the last revision and when it was saved, which tell it from others.
 
         Raises:
             DatabaseAwayError: it cannot be read.
         """
-        query = select(revisions.c.number).order_by(desc(revisions.c.number)).limit(1)
+        query = select(revisions.c.number, revisions.c.saved_at)
         with self._reading() as connection:
-            return connection.execute(query).scalar() or 0
+            row = connection.execute(query.order_by(desc(revisions.c.number)).limit(1)).first()
+        return (row[0], row[1].replace(tzinfo=UTC)) if row is not None else None
 
     def revision(self, number: int) -> Revision | None:
         """The revision of that number, if there is one.

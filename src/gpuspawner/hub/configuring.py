@@ -9,6 +9,7 @@ from typing import Any
 from jupyterhub.app import JupyterHub
 from traitlets import TraitError
 
+from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
 from gpuspawner.hub import choosing, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
@@ -18,7 +19,9 @@ from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
 CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
 
 
-def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
+def setup(
+    c: Any, catalog: str | os.PathLike[str] | None = None, *, access_mode: Mode | None = None
+) -> None:
     """Make a hub use `GPUSpawner`, or the subclass of it that is configured already.
 
     Call it in ``jupyterhub_config.py``, after ``spawner_class``, ``template_paths`` and
@@ -30,11 +33,14 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
         catalog: the catalog's file. Without it ``c.GPUSpawner.catalog_file`` counts, then the
             environment's ``GPUSPAWNER_CATALOG``, then ``/etc/gpuspawner/catalog.yaml``. With a
             ``profile_list`` the last need not be there.
+        access_mode: "git", where the access rules are the file's alone, or "page", where what
+            admins save in the hub counts in their place. Without it
+            ``c.GPUSpawner.access_mode`` counts, else "git".
 
     Raises:
         TraitError: the catalog is not valid, and the text has every problem with its file and
-            line; or the configured ``spawner_class`` cannot be imported. JupyterHub prints it and
-            does not start.
+            line; or there is no such mode; or the configured ``spawner_class`` cannot be
+            imported. JupyterHub prints it and does not start.
     """
     given = Path(catalog or _configured(c) or os.environ.get(CATALOG_VARIABLE) or DEFAULT_CATALOG)
     path = given.absolute()
@@ -42,6 +48,8 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     is_needed = (
         str(given) != DEFAULT_CATALOG or given.exists() or not has_profile_list(c, *_sections(c))
     )
+    if access_mode not in (None, GIT, PAGE):
+        raise TraitError(f'access_mode is {access_mode!r}; write "{GIT}" or "{PAGE}"')
     try:
         if is_needed:
             loaded_catalog(path)
@@ -50,6 +58,8 @@ def setup(c: Any, catalog: str | os.PathLike[str] | None = None) -> None:
     if not _is_ours(c.JupyterHub.get("spawner_class")):
         c.JupyterHub.spawner_class = "gpuspawner.GPUSpawner"
     c.GPUSpawner.catalog_file = str(path)
+    if access_mode is not None:
+        c.GPUSpawner.access_mode = access_mode
     _add_pages(c)
 
 

@@ -1,0 +1,82 @@
+"""Saved edits of the access on a real hub: the form, the start, other processes, a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from gpuspawner.access import PAGE, Draft
+from gpuspawner.catalog import load_catalog
+from gpuspawner.database import AccessStore, engine_for
+from gpuspawner.in_force import in_force
+from gpuspawner.simcluster.cluster import SimCluster
+
+from .conftest import HERE, Hub, cards, configuration, running_hub
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CATALOG = HERE / "catalog.yaml"
+WITHIN = 5.0
+EVERYONE_ALL = {"users": ["*"], "profiles": ["*"]}
+CPU_ONLY = {"users": ["*"], "profiles": ["cpu"]}
+
+
+@asynccontextmanager
+async def a_hub(cluster: SimCluster, database: str) -> AsyncIterator[Hub]:
+    config = configuration(cluster)
+    config.GPUSpawner.access_mode = PAGE
+    async with running_hub(cluster, config, database) as hub:
+        yield hub
+
+
+async def offered(hub: Hub, name: str, slugs: set[str]) -> None:
+    """Wait, at most as long as is promised, until the form has these profiles."""
+    async with asyncio.timeout(WITHIN):
+        while set(await cards(hub, name)) != slugs:  # noqa: ASYNC110 - as people do
+            await asyncio.sleep(0.1)
+
+
+async def test_an_edit_is_in_force_for_the_form_and_the_start(
+    cluster: SimCluster, tmp_path: Path, new_name: Callable[[str], str]
+) -> None:
+    database = f"sqlite:///{tmp_path}/hub.sqlite"
+    name = new_name("students")
+    async with a_hub(cluster, database) as hub:
+        await offered(hub, name, {"cpu"})
+        assert (await hub.start_server(name, "gpu")).status == 403
+        access = in_force(CATALOG, PAGE)
+        await access.save(Draft((EVERYONE_ALL,), 0, "admins-0", "a workshop"))
+        assert set(await cards(hub, name)) == {"cpu", "gpu", "huge"}, "at once in this process"
+        assert (await hub.start_server(name, "gpu")).status == 201
+        await hub.stop_server(name)
+
+        other_process = AccessStore(lambda: engine_for(database))
+        draft = Draft((CPU_ONLY,), 1, "admins-1")
+        await asyncio.to_thread(other_process.save, draft, load_catalog(CATALOG))
+        await offered(hub, name, {"cpu"})
+        assert (await hub.start_server(name, "gpu")).status == 403
+
+    async with a_hub(cluster, database) as hub:
+        await offered(hub, name, {"cpu"})
+        assert in_force(CATALOG, PAGE).status.access.revision == other_process.latest()
+        history = [(r.number, r.who, r.why) for r in other_process.history()]
+        assert history == [(2, "admins-1", ""), (1, "admins-0", "a workshop")]
+
+
+async def test_where_the_access_was_never_known_nobody_starts_anything_and_the_hub_stays_up(
+    cluster: SimCluster, new_name: Callable[[str], str]
+) -> None:
+    async with a_hub(cluster, "sqlite:///:memory:") as hub:
+        hub.app.db_url = "postgresql+psycopg://127.0.0.1:1/none"
+        name = new_name("gpu-users")
+        visitor = await hub.visitor(name)
+        answer = await visitor.get("hub/spawn")
+        assert answer.status == 503
+        assert "The list of server profiles cannot be read at the moment." in answer.text
+        assert "psycopg" not in answer.text
+        assert (await hub.start_server(name, "cpu")).status == 503
+        assert (await visitor.get("hub/home")).status == 200
