@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -167,18 +168,30 @@ class InForce:
             )
 
 
+class _OfHub:
+    """What a hub of this process has one of each of."""
+
+    def __init__(self, hub: JupyterHub | None) -> None:
+        reference = weakref.ref(hub) if hub is not None else None
+        self.store = AccessStore(lambda: _engine_of(reference() if reference else None))
+        self.in_force: dict[tuple[Path, Mode], InForce] = {}
+        if hub is not None:
+            weakref.finalize(hub, self.store.close)
+
+
 _files: dict[Path, CatalogFile] = {}
-_in_force: dict[tuple[Path, Mode, int], InForce] = {}
-_stores: dict[int, tuple[Any, AccessStore]] = {}
+_hubs: weakref.WeakKeyDictionary[JupyterHub, _OfHub] = weakref.WeakKeyDictionary()
+_without_hub = _OfHub(None)
 
 
 def in_force(path: Path, mode: Mode = GIT) -> InForce:
     """What is in force of the file at a path, in the hub of this process."""
-    hub, store = _hub_store()
-    key = (path, mode, hub)
-    if key not in _in_force:
-        _in_force[key] = InForce(_catalog_file(path), mode, store, app_log)
-    return _in_force[key]
+    of_hub = _of_hub()
+    found = of_hub.in_force.get((path, mode))
+    if found is None:
+        found = InForce(_catalog_file(path), mode, of_hub.store, app_log)
+        of_hub.in_force[path, mode] = found
+    return found
 
 
 def loaded_catalog(path: Path) -> Catalog:
@@ -195,8 +208,9 @@ def forget(path: Path | None = None) -> None:
     """Know nothing of a file any more, or of any: as a process that has just begun."""
     for known in [known for known in _files if path in (None, known)]:
         del _files[known]
-    for key in [key for key in _in_force if path in (None, key[0])]:
-        del _in_force[key]
+    for of_hub in (_without_hub, *_hubs.values()):
+        for key in [key for key in of_hub.in_force if path in (None, key[0])]:
+            del of_hub.in_force[key]
 
 
 def _catalog_file(path: Path) -> CatalogFile:
@@ -205,14 +219,14 @@ def _catalog_file(path: Path) -> CatalogFile:
     return _files[path]
 
 
-def _hub_store() -> tuple[int, AccessStore]:
-    """The store of the hub of this process, and what tells that hub from others."""
-    hub = JupyterHub.instance() if JupyterHub.initialized() else None
-    if id(hub) not in _stores:
+def _of_hub() -> _OfHub:
+    if not JupyterHub.initialized():
+        return _without_hub
+    hub = JupyterHub.instance()
+    if hub not in _hubs:
         _let_the_hub_log(logging.getLogger(AUDIT_LOG))
-        # With the hub beside it, so that its id stays its own.
-        _stores[id(hub)] = (hub, AccessStore(lambda: _engine_of(hub)))
-    return id(hub), _stores[id(hub)][1]
+        _hubs[hub] = _OfHub(hub)
+    return _hubs[hub]
 
 
 def _engine_of(hub: Any) -> Engine:

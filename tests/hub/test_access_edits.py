@@ -12,6 +12,7 @@ import pytest
 from gpuspawner.access import PAGE, Draft
 from gpuspawner.catalog import load_catalog
 from gpuspawner.database import AccessStore, engine_for
+from gpuspawner.hub.access import in_force_of
 from gpuspawner.in_force import in_force
 from gpuspawner.simcluster.cluster import SimCluster
 
@@ -48,7 +49,8 @@ async def test_an_edit_is_in_force_for_the_form_and_the_start(
     async with a_hub(cluster, database) as hub:
         await offered(hub, name, {"cpu"})
         assert (await hub.start_server(name, "gpu")).status == 403
-        access = in_force(CATALOG, PAGE)
+        access = in_force_of(hub.app)
+        assert access is in_force(CATALOG, PAGE)
         await access.save(Draft((EVERYONE_ALL,), 0, "admins-0", "a workshop"))
         assert set(await cards(hub, name)) == {"cpu", "gpu", "huge"}, "at once in this process"
         assert (await hub.start_server(name, "gpu")).status == 201
