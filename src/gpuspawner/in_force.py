@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,7 @@ class InForce:
         self._file = file
         self._latest = LatestRevision(store, log)
         self._log = log
+        self._combining = threading.Lock()
         self._effective: Effective | None = None
 
     @property
@@ -123,6 +125,7 @@ class InForce:
         await self._file.fresh()
         revision = await asyncio.to_thread(self.store.save, draft, self._file.catalog)
         self._latest.saved(revision)
+        await asyncio.to_thread(self._combined)
         return revision
 
     async def refused(
@@ -144,12 +147,13 @@ class InForce:
         if catalog is None or (self.mode == PAGE and not access.is_known):
             return None
         revision = access.revision if self.mode == PAGE else None
-        found = self._effective
-        if found is None or found.file is not catalog or found.revision is not revision:
-            before, found = found, effective(catalog, revision)
-            self._effective = found
-            self._tell(found, before)
-        return found
+        with self._combining:
+            found = self._effective
+            if found is None or found.file is not catalog or found.revision is not revision:
+                before, found = found, effective(catalog, revision)
+                self._effective = found
+                self._tell(found, before)
+            return found
 
     def _tell(self, found: Effective, before: Effective | None) -> None:
         revision = found.revision
@@ -189,6 +193,8 @@ def in_force(path: Path, mode: Mode = GIT) -> InForce:
     of_hub = _of_hub()
     found = of_hub.in_force.get((path, mode))
     if found is None:
+        if mode == PAGE:
+            _warn_of_memory()
         found = InForce(_catalog_file(path), mode, of_hub.store, app_log)
         of_hub.in_force[path, mode] = found
     return found
@@ -233,6 +239,15 @@ def _engine_of(hub: Any) -> Engine:
     if hub is None:
         raise DatabaseAwayError("there is no hub in this process, and so no database")
     return engine_for(hub.db_url, hub.db_kwargs)
+
+
+def _warn_of_memory() -> None:
+    url = JupyterHub.instance().db_url if JupyterHub.initialized() else ""
+    if url in ("sqlite://", "sqlite:///:memory:"):
+        app_log.warning(
+            "The hub's database is in memory: what is saved of the access is lost when the hub "
+            "stops. Set c.JupyterHub.db_url to a file or a server"
+        )
 
 
 def _let_the_hub_log(log: logging.Logger) -> None:

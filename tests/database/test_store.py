@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.builders import a_catalog, a_profile
-from tests.database.conftest import Server
+from tests.postgres import Server
 
 from gpuspawner.access import Draft, Revision, as_written, effective
 from gpuspawner.catalog import CatalogError

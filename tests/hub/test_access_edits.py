@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.postgres import a_server
 
 from gpuspawner.access import PAGE, Draft
 from gpuspawner.catalog import load_catalog
@@ -41,10 +42,18 @@ async def offered(hub: Hub, name: str, slugs: set[str]) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/hub.sqlite"
+        return
+    with a_server() as server:
+        yield server.new_database()
+
+
 async def test_an_edit_is_in_force_for_the_form_and_the_start(
-    cluster: SimCluster, tmp_path: Path, new_name: Callable[[str], str]
+    cluster: SimCluster, database: str, new_name: Callable[[str], str]
 ) -> None:
-    database = f"sqlite:///{tmp_path}/hub.sqlite"
     name = new_name("students")
     async with a_hub(cluster, database) as hub:
         await offered(hub, name, {"cpu"})
@@ -66,6 +75,7 @@ async def test_an_edit_is_in_force_for_the_form_and_the_start(
         await offered(hub, name, {"cpu"})
         assert in_force(CATALOG, PAGE).status.access.revision == other_process.latest()
         history = [(r.number, r.who, r.why) for r in other_process.history()]
+        other_process.close()
         assert history == [(2, "admins-1", ""), (1, "admins-0", "a workshop")]
 
 
