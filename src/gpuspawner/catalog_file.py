@@ -21,6 +21,8 @@ from gpuspawner.polling import Clock, Polled
 SETTLED: Final = 0.2
 """Seconds for which a changed file must stay as it is: whoever writes it may not be done."""
 _MOST_WAITS: Final = 5
+_FIRST_PATIENCE: Final = 10.0
+"""Seconds for which the first look is waited for: there is nothing to go on with instead."""
 
 Read = Callable[[str, str], Catalog]
 """From a text, and the name of its file, to the catalog; raises CatalogError."""
@@ -81,7 +83,7 @@ class CatalogFile:
         Raises:
             CatalogError: there never was a good one.
         """
-        if self._seen is None:
+        if self._is_unknown:
             self._polled.now()
         return self.catalog
 
@@ -99,8 +101,12 @@ class CatalogFile:
 
     async def fresh(self) -> CatalogStatus:
         """What is in force now: no older than a second, if the file can be read in two."""
-        await self._polled.fresh()
+        await self._polled.fresh(_FIRST_PATIENCE if self._is_unknown else None)
         return self.status
+
+    @property
+    def _is_unknown(self) -> bool:
+        return self.status.catalog is None and self.status.problem is None
 
     def _look(self) -> None:
         """Read the file, and take it if it has changed and stays as it is."""
