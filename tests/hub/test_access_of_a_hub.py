@@ -12,7 +12,7 @@ from traitlets.config import Config
 from gpuspawner import GPUSpawner
 from gpuspawner.hub.access import in_force_of
 from gpuspawner.in_force import in_force
-from gpuspawner.spawner import DEFAULT_CATALOG
+from gpuspawner.offering import DEFAULT_CATALOG
 
 
 class TheirSpawner(GPUSpawner):

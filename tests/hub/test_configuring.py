@@ -15,7 +15,7 @@ from traitlets.config import Config
 import gpuspawner
 from gpuspawner.hub.configuring import CATALOG_VARIABLE
 from gpuspawner.kubespawner_config import ignored_settings
-from gpuspawner.spawner import DEFAULT_CATALOG
+from gpuspawner.offering import DEFAULT_CATALOG
 
 from .conftest import HERE
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.simcluster.cluster import SimCluster
-from gpuspawner.spawner import DEFAULT_CATALOG
 
 from .conftest import Hub, cards, configuration, running_hub
 from .doors import api_with_nothing_asked_for, form_with_nothing_chosen, query_link

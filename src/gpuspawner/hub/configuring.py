@@ -13,8 +13,9 @@ from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
 from gpuspawner.hub import choosing, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
+from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.profile_list import has_profile_list
-from gpuspawner.spawner import DEFAULT_CATALOG, GPUSpawner
+from gpuspawner.spawner import GPUSpawner
 
 CATALOG_VARIABLE = "GPUSPAWNER_CATALOG"
 
