@@ -11,10 +11,13 @@ from gpuspawner.catalog.access import AccessRule, matches
 from gpuspawner.catalog.amounts import Amounts
 from gpuspawner.catalog.durations import duration_seconds
 from gpuspawner.catalog.loading import (
+    Written,
     catalog_text,
     load_catalog,
+    load_written,
     read_access,
     read_catalog,
+    read_written,
 )
 from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
 from gpuspawner.catalog.options import (
@@ -33,7 +36,7 @@ from gpuspawner.catalog.placement import (
     Requirement,
     Toleration,
 )
-from gpuspawner.catalog.problems import CatalogError, Problem
+from gpuspawner.catalog.problems import CatalogError, Finding, Problem
 from gpuspawner.catalog.schema import json_schema
 from gpuspawner.catalog.stock import Stocked, Traits, is_dynamic, with_profile_list
 from gpuspawner.catalog.texts import is_extended_resource, is_label_value
@@ -65,6 +68,7 @@ __all__ = [
     "Entry",
     "Ephemeral",
     "FieldRequirement",
+    "Finding",
     "HostPath",
     "ImageChoice",
     "NodeSelectorTerm",
@@ -80,6 +84,7 @@ __all__ = [
     "Traits",
     "UnlistedChoice",
     "Volume",
+    "Written",
     "all_overrides",
     "catalog_text",
     "duration_seconds",
@@ -88,9 +93,11 @@ __all__ = [
     "is_label_value",
     "json_schema",
     "load_catalog",
+    "load_written",
     "matches",
     "overrides_of",
     "read_access",
     "read_catalog",
+    "read_written",
     "with_profile_list",
 ]

@@ -20,7 +20,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
 from gpuspawner.catalog.problems import Path, Problem, bare, field_name, shortened, shown
-from gpuspawner.catalog.tree import Branch, Scalar, described
+from gpuspawner.catalog.tree import Branch, Place, Scalar, described
 
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 50_000
@@ -47,29 +47,33 @@ def read_document(text: str, file: str) -> tuple[Branch | None, list[Problem]]:
         loader = _Composer(text)
         node = loader.get_single_node()
         if node is None:
-            return None, [Problem(file, 1, "", "the catalog is empty", "it needs `profiles`")]
+            return None, [_at(Place(1, 1), file, "the catalog is empty", "it needs `profiles`")]
         builder = _Builder(file, loader, lines)
         root = builder.build(node, (), lines.of(node))
     except ReaderError as error:
         message = f"the character {_character(error)!r} is not allowed in YAML"
-        return None, [Problem(file, lines.at(error.position), "", message)]
+        return None, [_at(lines.place(error.position), file, message)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = ", ".join(part for part in (error.context, error.problem) if part)
-        return None, [_not_yaml(file, lines.at(mark.index if mark else 0), words)]
+        return None, [_not_yaml(file, lines.place(mark.index if mark else 0), words)]
     except (ValueError, OverflowError) as error:
         # PyYAML lets chr() and int() speak for themselves on "\UFFFFFFFF" and %YAML 1.999...
-        return None, [_not_yaml(file, lines.at(loader.index if loader else 0), str(error))]
+        return None, [_not_yaml(file, lines.place(loader.index if loader else 0), str(error))]
     if not isinstance(root.value, dict):
         message = f"the catalog must be a mapping of sections, not {described(root)}"
         hint = "start with `profiles:`"
-        return None, [*builder.problems, Problem(file, root.line, "", message, hint)]
+        return None, [*builder.problems, _at(root.place, file, message, hint)]
     return root, [*builder.problems]
 
 
-def _not_yaml(file: str, line: int, words: str) -> Problem:
+def _at(place: Place, file: str, message: str, hint: str | None = None) -> Problem:
+    return Problem(file, place.line, "", message, hint, place.column)
+
+
+def _not_yaml(file: str, place: Place, words: str) -> Problem:
     said = shortened(" ".join(words.split()), _LONGEST_YAML_WORDS)
-    return Problem(file, line, "", f"this is not YAML: {said}")
+    return _at(place, file, f"this is not YAML: {said}")
 
 
 def _character(error: ReaderError) -> str:
@@ -84,13 +88,14 @@ class _Lines:
     def __init__(self, text: str) -> None:
         self._ends = [match.start() for match in re.finditer("\n", text)]
 
-    def at(self, index: int) -> int:
-        return bisect_left(self._ends, index) + 1
+    def place(self, index: int) -> Place:
+        before = bisect_left(self._ends, index)
+        return Place(before + 1, index - (self._ends[before - 1] if before else -1))
 
-    def of(self, node: Node) -> int:
-        return self.at(node.start_mark.index)
+    def of(self, node: Node) -> Place:
+        return self.place(node.start_mark.index)
 
-    def of_entry(self, key: Node, value: Node) -> int:
+    def of_entry(self, key: Node, value: Node) -> Place:
         """A block that starts below its key is looked for at the key."""
         return self.of(value if isinstance(value, ScalarNode) and value.value else key)
 
@@ -125,7 +130,7 @@ class _Builder:
     count: int = 0
     open: list[int] = field(default_factory=list)
 
-    def build(self, node: Node, path: Path, line: int) -> Branch:
+    def build(self, node: Node, path: Path, place: Place) -> Branch:
         self.count += 1
         if self.count > MAX_VALUES:
             words = f"aliases expand the catalog to more than {MAX_VALUES} values"
@@ -134,16 +139,18 @@ class _Builder:
             words = "the value contains itself through an alias"
             raise ComposerError(None, None, words, node.start_mark)
         if isinstance(node, ScalarNode):
-            return self._scalar(node, path, line)
+            return self._scalar(node, path, place)
         if node.tag != _KINDS[type(node)]:
             self._refuse_tag(node, path)
         self.open.append(id(node))
         try:
             if isinstance(node, MappingNode):
-                return Branch(path, line, self._mapping(node, path))
+                return Branch(path, place, self._mapping(node, path))
             items = enumerate(node.value)
             return Branch(
-                path, line, [self.build(item, (*path, n), self.lines.of(item)) for n, item in items]
+                path,
+                place,
+                [self.build(item, (*path, n), self.lines.of(item)) for n, item in items],
             )
         finally:
             self.open.pop()
@@ -157,7 +164,7 @@ class _Builder:
                 continue
             key = self._key(key_node, path)
             if key is not None and key in entries:
-                first = self.lines.of(entries[key][0])
+                first = self.lines.of(entries[key][0]).line
                 message = f"the key {shown(key)} is written twice"
                 self._report(key_node, (*path, key), message, f"the first is on line {first}")
             elif key is not None:
@@ -192,12 +199,12 @@ class _Builder:
             self._report(node, (*path, key), message, hint)
         return key
 
-    def _scalar(self, node: ScalarNode, path: Path, line: int) -> Branch:
+    def _scalar(self, node: ScalarNode, path: Path, place: Place) -> Branch:
         text = str(node.value)
         fault = text_fault(text)
         if fault is not None:
             self._report(node, path, fault, None)
-        return Branch(path, line, self._value(node, text, path), text)
+        return Branch(path, place, self._value(node, text, path), text)
 
     def _value(self, node: ScalarNode, text: str, path: Path) -> Scalar:
         kind = node.tag.removeprefix(_TAG)
@@ -235,9 +242,8 @@ class _Builder:
         self._report(node, path, f"the YAML tag {shown(node.tag)} is not allowed", "leave it out")
 
     def _report(self, node: Node, path: Path, message: str, hint: str | None) -> None:
-        self.problems[Problem(self.file, self.lines.of(node), field_name(path), message, hint)] = (
-            None
-        )
+        line, column = self.lines.of(node)
+        self.problems[Problem(self.file, line, field_name(path), message, hint, column)] = None
 
 
 def text_fault(text: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -15,13 +15,30 @@ from gpuspawner.catalog.documents import read_document, text_fault
 from gpuspawner.catalog.models import Catalog
 from gpuspawner.catalog.problems import CatalogError, Finding, Path, Problem, conflicts, field_name
 from gpuspawner.catalog.texts import is_slug
-from gpuspawner.catalog.tree import Branch, Scalar, branch_of
+from gpuspawner.catalog.tree import NOWHERE, Branch, Place, Scalar, branch_of
 from gpuspawner.catalog.wording import findings_of
 
 MAX_BYTES: Final = 2**20
 """What a ConfigMap can hold; a catalog of a hundred profiles is a twentieth of it."""
 
 _MAX_ROUNDS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A catalog, and where each part of it was written."""
+
+    file: str
+    catalog: Catalog
+    root: Branch
+
+    def place(self, path: Path) -> Place:
+        """Where a part is; of one that is left out, what it would be in."""
+        return self.root.walk(path)[0].place
+
+    def problem(self, finding: Finding) -> Problem:
+        """A finding on the catalog, with its place."""
+        return _problem(self.file, finding, finding.path, self.place(finding.path))
 
 
 def load_catalog(path: FilePath, *, known_traits: Collection[str] | None = None) -> Catalog:
@@ -32,7 +49,12 @@ def load_catalog(path: FilePath, *, known_traits: Collection[str] | None = None)
     Raises:
         CatalogError: with every problem, also when the file cannot be read.
     """
-    return read_catalog(catalog_text(path), str(path), known_traits=known_traits)
+    return load_written(path, known_traits=known_traits).catalog
+
+
+def load_written(path: FilePath, *, known_traits: Collection[str] | None = None) -> Written:
+    """`load_catalog`, with where each part was written."""
+    return read_written(catalog_text(path), str(path), known_traits=known_traits)
 
 
 def catalog_text(path: FilePath) -> str:
@@ -54,8 +76,10 @@ def catalog_text(path: FilePath) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
+        column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode()) + 1
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise CatalogError([Problem(file, line, "", message, "save it as UTF-8")]) from error
+        problem = Problem(file, line, "", message, "save it as UTF-8", column)
+        raise CatalogError([problem]) from error
 
 
 def read_catalog(
@@ -66,6 +90,13 @@ def read_catalog(
     Raises:
         CatalogError: with every problem.
     """
+    return read_written(text, name, known_traits=known_traits).catalog
+
+
+def read_written(
+    text: str, name: str = "catalog.yaml", *, known_traits: Collection[str] | None = None
+) -> Written:
+    """`read_catalog`, with where each part was written."""
     if len(text) > MAX_BYTES:
         raise _too_large(name)
     root, problems = read_document(text, name)
@@ -75,7 +106,7 @@ def read_catalog(
     catalog = examination.run(known_traits)
     if catalog is None or examination.problems:
         raise CatalogError(examination.problems)
-    return catalog
+    return Written(name, catalog, root)
 
 
 def read_access(written: object, slugs: Collection[str]) -> tuple[AccessRule, ...]:
@@ -96,7 +127,7 @@ def read_access(written: object, slugs: Collection[str]) -> tuple[AccessRule, ..
     # The rules are looked at beside nothing but the names that they may mention.
     default, *others = [{"slug": slug, "title": slug} for slug in slugs]
     profiles = branch_of([{**default, "default": True}, *others], ("profiles",))
-    root = Branch((), 0, {"profiles": profiles, "access": rules})
+    root = Branch((), NOWHERE, {"profiles": profiles, "access": rules})
     faults = [
         Problem(name, None, field_name(branch.path), fault)
         for branch in rules.leaves()
@@ -107,7 +138,9 @@ def read_access(written: object, slugs: Collection[str]) -> tuple[AccessRule, ..
     examination = _Examination(name, root, [])
     catalog = examination.run(None)
     if catalog is None or examination.problems:
-        raise CatalogError(replace(problem, line=None) for problem in examination.problems)
+        raise CatalogError(
+            replace(problem, line=None, column=None) for problem in examination.problems
+        )
     return catalog.access
 
 
@@ -150,32 +183,35 @@ class _Examination:
             branch, absent = self._root.walk(finding.path)
             if isinstance(branch.value, dict) and absent:
                 path = branch.path + absent
-                stand_in = _stand_in(path, branch.line)
+                stand_in = _stand_in(path, branch.place)
                 if stand_in is None:
-                    replaced[branch.path] = _stand_in(branch.path, branch.line)
+                    replaced[branch.path] = _stand_in(branch.path, branch.place)
                 else:
                     added.setdefault(branch.path, {})[str(absent[0])] = stand_in
             else:
                 path = branch.path
-                replaced[path] = _stand_in(path, branch.line, branch.value)
+                replaced[path] = _stand_in(path, branch.place, branch.value)
             if not (absent and path in self._refused):
-                self._report(finding, path, branch.line)
+                self._report(finding, path, branch.place)
             refused.add(path)
         self._refused |= refused
         self._root = self._root.edited(replaced, added)
 
-    def _report(self, finding: Finding, path: Path, line: int) -> None:
+    def _report(self, finding: Finding, path: Path, place: Place) -> None:
         for reason in finding.unless:
             branch, absent = self._root.walk(reason)
             if conflicts(self._refused, branch.path + absent):
                 return
         if (path, finding.message) not in self._reported:
             self._reported.add((path, finding.message))
-            problem = Problem(self._file, line, field_name(path), finding.message, finding.hint)
-            self.problems.append(problem)
+            self.problems.append(_problem(self._file, finding, path, place))
 
 
-def _stand_in(path: Path, line: int, refused: object = None) -> Branch | None:
+def _problem(file: str, finding: Finding, path: Path, place: Place) -> Problem:
+    return Problem(file, place.line, field_name(path), finding.message, finding.hint, place.column)
+
+
+def _stand_in(path: Path, place: Place, refused: object = None) -> Branch | None:
     """A harmless value for one that was refused or is missing, where its absence would mislead.
 
     Items of `profiles` and `images` must keep their places, which messages mention.
@@ -186,7 +222,7 @@ def _stand_in(path: Path, line: int, refused: object = None) -> Branch | None:
             value = []
         case ("profiles", int()) | ("profiles", int(), "images", int()):
             fields = ("slug", "title", "image") if "images" in path else ("slug", "title")
-            children = ((name, _stand_in((*path, name), line)) for name in fields)
+            children = ((name, _stand_in((*path, name), place)) for name in fields)
             value = {name: child for name, child in children if child is not None}
         case (*_, int(index), "slug"):
             lowered = refused.lower() if isinstance(refused, str) else ""
@@ -198,7 +234,7 @@ def _stand_in(path: Path, line: int, refused: object = None) -> Branch | None:
         case ("volumes", str(name), "mount_path"):
             value = f"/refused/{name}"
         case ("access", _, "groups" | "profiles"):
-            value = [Branch((*path, 0), line, "*")]
+            value = [Branch((*path, 0), place, "*")]
         case _:
             return None
-    return None if value == refused else Branch(path, line, value)
+    return None if value == refused else Branch(path, place, value)

@@ -27,8 +27,8 @@ _LONGEST_COMPARED = 80
 class Problem:
     """One thing an admin has to change.
 
-    `line` counts from 1 and is None when the file could not be read at all; `field` is the path
-    as the admin would write it (``profiles[2].cpu.limit``), empty for the file as a whole.
+    `line` and `column` count from 1 and are None when the file could not be read at all; `field` is
+    the path as the admin would write it (``profiles[2].cpu.limit``), empty for the file as a whole.
     """
 
     file: str
@@ -36,6 +36,7 @@ class Problem:
     field: str
     message: str
     hint: str | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

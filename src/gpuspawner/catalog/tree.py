@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gpuspawner.catalog.problems import Path, bare, shown
 
 Scalar = str | int | float | bool | None
+
+
+class Place(NamedTuple):
+    """Where something was written, as editors count: both from 1."""
+
+    line: int
+    column: int
+
+
+NOWHERE = Place(0, 0)
+"""Of what was not read from a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +30,14 @@ class Branch:
     """
 
     path: Path
-    line: int
+    place: Place
     value: Scalar | dict[str, Branch] | list[Branch]
     text: str = ""
+
+    @property
+    def line(self) -> int:
+        """The line it was written on."""
+        return self.place.line
 
     def plain(self) -> Any:
         """The value as Python's own str, int, float, bool, None, dict and list."""
@@ -35,7 +51,7 @@ class Branch:
         """The values that hold no others, and as such each key of a mapping."""
         if isinstance(self.value, dict):
             for key, branch in self.value.items():
-                yield Branch((*self.path, key), self.line, key, key)
+                yield Branch((*self.path, key), self.place, key, key)
                 yield from branch.leaves()
         elif isinstance(self.value, list):
             for branch in self.value:
@@ -86,10 +102,12 @@ def branch_of(plain: Any, path: Path = ()) -> Branch:
     """The tree of a value as JSON has it, which has no lines."""
     if isinstance(plain, dict):
         mapping = {str(key): branch_of(value, (*path, str(key))) for key, value in plain.items()}
-        return Branch(path, 0, mapping)
+        return Branch(path, NOWHERE, mapping)
     if isinstance(plain, list | tuple):
-        return Branch(path, 0, [branch_of(value, (*path, at)) for at, value in enumerate(plain)])
-    return Branch(path, 0, plain, "" if plain is None else str(plain))
+        return Branch(
+            path, NOWHERE, [branch_of(value, (*path, at)) for at, value in enumerate(plain)]
+        )
+    return Branch(path, NOWHERE, plain, "" if plain is None else str(plain))
 
 
 def described(branch: Branch) -> str:
