@@ -9,7 +9,8 @@ operator sends can be replayed, and compared where the line says what the schedu
 A line without ``nodes`` says where the recording comes from and is passed over. Objects of a kind
 that a state does not list do not exist, unless its ``unknown`` names the kind. ``unreadable`` lists
 nodes and pods that exist and cannot be read, by what they are and the node they make unknown
-(null: any): ``{"resource": "pods", "node": "n1"}``.
+(null: any): ``{"resource": "pods", "node": "n1"}``. ``classes`` are the kinds of classes that were
+looked for, and ``names`` says whether names were "kept" or "replaced".
 """
 
 from __future__ import annotations
@@ -23,8 +24,16 @@ from typing import IO, Any
 import msgspec
 
 from gpuspawner.capacity.index import ClusterIndex, Snapshot
-from gpuspawner.capacity.kinds import KINDS
-from gpuspawner.capacity.model import PodRequest, read_node, read_pod, read_request
+from gpuspawner.capacity.kinds import CLASSES, KINDS
+from gpuspawner.capacity.model import (
+    PodRequest,
+    PriorityClass,
+    RuntimeClass,
+    read_node,
+    read_pod,
+    read_request,
+    read_server_version,
+)
 from gpuspawner.errors import GPUSpawnerError, MalformedObjectError
 from gpuspawner.fit import Verdict, doubted, judge
 
@@ -61,6 +70,38 @@ class Candidate:
     hides_a_node: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes by name; None if they are not known."""
+
+    runtime: Mapping[str, RuntimeClass] | None = None
+    priority: Mapping[str, PriorityClass] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A state as a whole.
+
+    Attributes:
+        taken: when, as it was written down; empty if that is not said.
+        unknown: kinds that could not be listed.
+        names_kept: whether namespaces, pods and claims are called what they are.
+        unreadable: as `Candidate` has it.
+    """
+
+    snapshot: Snapshot
+    classes: Classes
+    taken: str
+    unknown: frozenset[str]
+    names_kept: bool
+    unreadable: frozenset[str | None]
+    hides_a_node: bool
+
+    def verdict(self, request: PodRequest, snapshot: Snapshot) -> Verdict:
+        """On a pod, less what cannot be read."""
+        return doubted(judge(request, snapshot), self.unreadable, hides_a_node=self.hides_a_node)
+
+
 class _Unreadable(msgspec.Struct):
     resource: str = ""
     node: str | None = None
@@ -75,6 +116,10 @@ class _State(msgspec.Struct):
     unreadable: list[_Unreadable] = []
     state: int = 0
     family: str = ""
+    names: str = ""
+    classes: list[str] = []
+    kubernetes: str = ""
+    taken: str = ""
 
 
 def opened(stream: IO[bytes]) -> Iterator[bytes]:
@@ -97,6 +142,38 @@ def candidates(lines: Iterable[bytes]) -> Iterator[Candidate]:
     Raises:
         RecordingError: a line is not a state, or an object in it is malformed.
     """
+    for number, state in _lines(lines):
+        if state.nodes is None:
+            continue
+        try:
+            yield from _candidates(state)
+        except MalformedObjectError as error:
+            raise RecordingError(f"line {number}: {error}") from error
+
+
+def recorded_state(lines: Iterable[bytes]) -> Recorded:
+    """The one state of a recording, as a whole.
+
+    Raises:
+        RecordingError: a line is not a state, or there is not one of them.
+    """
+    head, states = _State(), []
+    for number, state in _lines(lines):
+        if state.nodes is None:
+            head = state
+        else:
+            states.append((number, state))
+    if len(states) != 1:
+        raise RecordingError(f"it holds {len(states)} states, and one is looked for")
+    [(number, state)] = states
+    try:
+        return _recorded(head, state)
+    except MalformedObjectError as error:
+        raise RecordingError(f"line {number}: {error}") from error
+
+
+def _lines(lines: Iterable[bytes]) -> Iterator[tuple[int, _State]]:
+    """What is written, with the number of its line; the first may have no nodes."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -104,14 +181,9 @@ def candidates(lines: Iterable[bytes]) -> Iterator[Candidate]:
             state = msgspec.json.decode(line, type=_State)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise RecordingError(f"line {number}: not a state: {error}") from error
-        if state.nodes is None:
-            if number == 1:
-                continue
+        if state.nodes is None and number > 1:
             raise RecordingError(f"line {number}: a state without nodes")
-        try:
-            yield from _candidates(state)
-        except MalformedObjectError as error:
-            raise RecordingError(f"line {number}: {error}") from error
+        yield number, state
 
 
 def verdict_line(candidate: Candidate) -> dict[str, Any]:
@@ -145,10 +217,41 @@ def _reasons(verdict: Verdict) -> dict[str, int]:
     return {} if verdict.fits else dict(sorted(verdict.reasons.items()))
 
 
-def _candidates(state: _State) -> Iterator[Candidate]:
+def _index(state: _State) -> ClusterIndex:
     index = ClusterIndex()
     index.replace_nodes(map(read_node, state.nodes or ()))
     index.replace_pods(map(read_pod, state.pods))
+    return index
+
+
+_OF_NAMED = ("ResourceQuota", "PersistentVolumeClaim", "ResourceClaim")
+"""Kinds whose objects matter by namespace and name."""
+
+
+def _recorded(head: _State, state: _State) -> Recorded:
+    index, names_kept = _index(state), state.names == "kept"
+    if head.kubernetes:
+        index.objects.version = read_server_version(head.kubernetes)
+    unknown = frozenset({*state.unknown, *(() if names_kept else _OF_NAMED)})
+    _take_objects(index, state.objects, unknown)
+    found: dict[str, dict[str, Any] | None] = {}
+    for kind in CLASSES:
+        is_known = kind.name in state.classes and kind.name not in unknown
+        read = (kind.read(obj) for obj in state.objects if obj.get("kind") == kind.name)
+        found[kind.table] = {one.name: one for one in read} if is_known else None
+    return Recorded(
+        snapshot=index.snapshot(),
+        classes=Classes(**found),
+        taken=head.taken,
+        unknown=unknown,
+        names_kept=names_kept,
+        unreadable=frozenset(held.node for held in state.unreadable),
+        hides_a_node=any(held.resource == "nodes" for held in state.unreadable),
+    )
+
+
+def _candidates(state: _State) -> Iterator[Candidate]:
+    index = _index(state)
     for number, recorded in enumerate(state.candidates):
         _take_objects(index, [*state.objects, *recorded.get("objects", ())], state.unknown)
         pod = recorded.get("pod")

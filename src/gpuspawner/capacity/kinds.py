@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import msgspec
 
 from gpuspawner.capacity import model
 from gpuspawner.capacity.model.autoscaler import STATUS_NAME, STATUS_NAMESPACE
-from gpuspawner.capacity.wire import autoscaler, devices, quotas, storage
+from gpuspawner.capacity.wire import autoscaler, classes, devices, quotas, storage
+
+
+class Purpose(Enum):
+    """What a kind is looked at for; without such pods the right to it is not needed."""
+
+    QUOTAS = "quotas"
+    VOLUMES = "volumes"
+    DEVICES = "devices of Dynamic Resource Allocation"
+    POOLS = "pools that an autoscaler grows"
+    ADMISSION = "what admission makes of a pod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,7 @@ class Kind:
     """A kind that is optional to know.
 
     Attributes:
+        purpose: what it is looked at for.
         name: as in the API: ``PersistentVolume``.
         table: the field of `gpuspawner.capacity.objects.ClusterObjects` it fills.
         group: such as ``resource.k8s.io``; empty for the core.
@@ -30,6 +42,7 @@ class Kind:
         parameters: what selects the objects, such as a ``fieldSelector``.
     """
 
+    purpose: Purpose
     name: str
     table: str
     group: str
@@ -56,6 +69,7 @@ _STORAGE, _RESOURCE = "storage.k8s.io", "resource.k8s.io"
 
 KINDS: tuple[Kind, ...] = (
     Kind(
+        Purpose.QUOTAS,
         "ResourceQuota",
         "quotas",
         "",
@@ -66,6 +80,7 @@ KINDS: tuple[Kind, ...] = (
         of_the_pods=True,
     ),
     Kind(
+        Purpose.VOLUMES,
         "PersistentVolume",
         "volumes",
         "",
@@ -75,6 +90,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_volume,
     ),
     Kind(
+        Purpose.VOLUMES,
         "PersistentVolumeClaim",
         "claims",
         "",
@@ -85,6 +101,7 @@ KINDS: tuple[Kind, ...] = (
         of_the_pods=True,
     ),
     Kind(
+        Purpose.VOLUMES,
         "StorageClass",
         "storage_classes",
         _STORAGE,
@@ -93,8 +110,18 @@ KINDS: tuple[Kind, ...] = (
         storage.StorageClass,
         model.read_storage_class,
     ),
-    Kind("CSINode", "csi_nodes", _STORAGE, "v1", "csinodes", storage.CSINode, model.read_csi_node),
     Kind(
+        Purpose.VOLUMES,
+        "CSINode",
+        "csi_nodes",
+        _STORAGE,
+        "v1",
+        "csinodes",
+        storage.CSINode,
+        model.read_csi_node,
+    ),
+    Kind(
+        Purpose.VOLUMES,
         "CSIDriver",
         "csi_drivers",
         _STORAGE,
@@ -104,6 +131,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_csi_driver,
     ),
     Kind(
+        Purpose.VOLUMES,
         "VolumeAttachment",
         "attachments",
         _STORAGE,
@@ -113,6 +141,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_volume_attachment,
     ),
     Kind(
+        Purpose.DEVICES,
         "ResourceSlice",
         "slices",
         _RESOURCE,
@@ -122,6 +151,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_slice,
     ),
     Kind(
+        Purpose.DEVICES,
         "DeviceClass",
         "device_classes",
         _RESOURCE,
@@ -131,6 +161,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_device_class,
     ),
     Kind(
+        Purpose.DEVICES,
         "ResourceClaim",
         "resource_claims",
         _RESOURCE,
@@ -140,6 +171,7 @@ KINDS: tuple[Kind, ...] = (
         model.read_resource_claim,
     ),
     Kind(
+        Purpose.POOLS,
         "ConfigMap",
         "autoscaler",
         "",
@@ -152,3 +184,28 @@ KINDS: tuple[Kind, ...] = (
     ),
 )
 """All of them. Without the right to one, what depends on it is unknown."""
+
+CLASSES: tuple[Kind, ...] = (
+    Kind(
+        Purpose.ADMISSION,
+        "RuntimeClass",
+        "runtime",
+        "node.k8s.io",
+        "v1",
+        "runtimeclasses",
+        classes.RuntimeClass,
+        model.read_runtime_class,
+    ),
+    Kind(
+        Purpose.ADMISSION,
+        "PriorityClass",
+        "priority",
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        classes.PriorityClass,
+        model.read_priority_class,
+    ),
+)
+"""What a recording holds besides, since no admission can be asked there. A hub asks for a dry run
+instead, and needs no right to them. The table is a field of `gpuspawner.recording.Classes`."""

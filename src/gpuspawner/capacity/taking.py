@@ -16,7 +16,7 @@ import msgspec
 
 from gpuspawner.capacity import wire
 from gpuspawner.capacity.intake import Outline, node_name_of
-from gpuspawner.capacity.kinds import KINDS
+from gpuspawner.capacity.kinds import CLASSES, KINDS
 from gpuspawner.capacity.model import read_node, read_pod, read_request
 from gpuspawner.capacity.pseudonyms import without_names
 from gpuspawner.capacity.stream import read_list_page
@@ -49,8 +49,8 @@ class Taken:
     unknown: Mapping[str, str]
 
 
-class _RefusedError(Exception):
-    """A list was refused."""
+class RefusedError(Exception):
+    """A list was refused, by an HTTP `status`."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
@@ -85,11 +85,11 @@ async def take(
         TakingError: nodes or pods cannot be listed.
         TransportError: the API server does not answer.
     """
-    taker = _Taker(transport, progress)
+    lister = Lister(transport, progress)
     try:
-        nodes = await taker.items("/api/v1/nodes")
-        pods = await taker.items("/api/v1/pods")
-    except _RefusedError as refused:
+        nodes = await lister.items("/api/v1/nodes")
+        pods = await lister.items("/api/v1/pods")
+    except RefusedError as refused:
         raise TakingError(
             f"nodes and pods must be listed, and that is refused ({refused})"
         ) from None
@@ -101,16 +101,18 @@ async def take(
         "objects": [],
         "unknown": [],
         "unreadable": reading.unreadable,
+        "names": "kept" if keep_names else "replaced",
+        "classes": [kind.name for kind in CLASSES],
         "candidates": reading.candidates(pods),
     }
     unknown: dict[str, str] = {}
-    for kind in KINDS:
+    for kind in (*KINDS, *CLASSES):
         try:
             state["objects"] += [
                 {**_kept(raw, kind.shape, kind.read), "kind": kind.name}
-                for raw in await taker.items(kind.path(""), kind.parameters)
+                for raw in await lister.items(kind.path(""), kind.parameters)
             ]
-        except _RefusedError as refused:
+        except RefusedError as refused:
             # A group that is not served has no objects.
             if refused.status != _MISSING:
                 unknown[kind.name] = f"list {kind.plural}: {refused}"
@@ -118,16 +120,28 @@ async def take(
             unknown[kind.name] = f"list {kind.plural}: {error}"
     state["unknown"] = sorted(unknown)
     unknown |= reading.failures
-    return Taken(await taker.version(), state if keep_names else without_names(state), unknown)
+    return Taken(await lister.version(), state if keep_names else without_names(state), unknown)
 
 
-class _Taker:
+class Lister:
+    """Lists objects as they are sent.
+
+    Args:
+        transport: the way to the API server.
+        progress: is told what is being read.
+    """
+
     def __init__(self, transport: Transport, progress: Callable[[str], None]) -> None:
         self._transport = transport
         self._progress = progress
 
     async def items(self, path: str, parameters: Mapping[str, str] | None = None) -> list[bytes]:
-        """Every object at a path. Raises `_RefusedError`."""
+        """Every object at a path.
+
+        Raises:
+            RefusedError: it is not permitted, or there is no such kind.
+            TransportError: the API server does not answer.
+        """
         found: list[bytes] = []
         token = ""
         while True:
@@ -144,9 +158,10 @@ class _Taker:
                 return found
 
     async def version(self) -> str:
+        """Of Kubernetes, such as ``v1.36.3``; empty if it does not say."""
         try:
             return str(msgspec.json.decode(await self._body("/version", {})).get("gitVersion", ""))
-        except (_RefusedError, msgspec.MsgspecError, AttributeError):
+        except (RefusedError, msgspec.MsgspecError, AttributeError):
             return ""
 
     async def _body(self, path: str, query: Mapping[str, str]) -> bytes:
@@ -155,7 +170,7 @@ class _Taker:
             self._transport.get(path, query, answer_within=_ANSWER, silence=_SILENCE) as response,
         ):
             if response.status != _OK:
-                raise _RefusedError(response.status)
+                raise RefusedError(response.status)
             return await response.body()
 
 

@@ -12,6 +12,12 @@ from gpuspawner.capacity.model.autoscaler import (
     NodeGroup,
     read_autoscaler_status,
 )
+from gpuspawner.capacity.model.classes import (
+    PriorityClass,
+    RuntimeClass,
+    read_priority_class,
+    read_runtime_class,
+)
 from gpuspawner.capacity.model.device_readers import (
     read_device_class,
     read_resource_claim,
@@ -100,6 +106,7 @@ __all__ = [
     "Pod",
     "PodAffinityTerm",
     "PodRequest",
+    "PriorityClass",
     "Reach",
     "Requirement",
     "ResizeRule",
@@ -108,6 +115,7 @@ __all__ = [
     "ResourceQuota",
     "ResourceSlice",
     "Resources",
+    "RuntimeClass",
     "Scope",
     "ServerVersion",
     "SpreadConstraint",
@@ -127,9 +135,11 @@ __all__ = [
     "read_new_claim",
     "read_node",
     "read_pod",
+    "read_priority_class",
     "read_quota",
     "read_request",
     "read_resource_claim",
+    "read_runtime_class",
     "read_server_version",
     "read_slice",
     "read_storage_class",
