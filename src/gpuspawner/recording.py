@@ -18,7 +18,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import msgspec
@@ -98,7 +98,11 @@ class Recorded:
     hides_a_node: bool
 
     def verdict(self, request: PodRequest, snapshot: Snapshot) -> Verdict:
-        """On a pod, less what cannot be read."""
+        """On a pod, less what cannot be read, or not be found by its name."""
+        named = set(request.claims) - {new.claim.name for new in request.claims_to_make}
+        if named and not self.names_kept:
+            objects = replace(snapshot.objects, claims=None)
+            snapshot = replace(snapshot, objects=objects)
         return doubted(judge(request, snapshot), self.unreadable, hides_a_node=self.hides_a_node)
 
 
@@ -224,15 +228,15 @@ def _index(state: _State) -> ClusterIndex:
     return index
 
 
-_OF_NAMED = ("ResourceQuota", "PersistentVolumeClaim", "ResourceClaim")
-"""Kinds whose objects matter by namespace and name."""
+_BY_NAMESPACE = ("ResourceQuota", "ResourceClaim")
+"""Kinds that say nothing where the names of namespaces were replaced."""
 
 
 def _recorded(head: _State, state: _State) -> Recorded:
     index, names_kept = _index(state), state.names == "kept"
     if head.kubernetes:
         index.objects.version = read_server_version(head.kubernetes)
-    unknown = frozenset({*state.unknown, *(() if names_kept else _OF_NAMED)})
+    unknown = frozenset({*state.unknown, *(() if names_kept else _BY_NAMESPACE)})
     _take_objects(index, state.objects, unknown)
     found: dict[str, dict[str, Any] | None] = {}
     for kind in CLASSES:

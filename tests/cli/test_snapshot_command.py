@@ -240,7 +240,7 @@ async def test_without_nodes_or_pods_there_is_nothing_to_write(
 ) -> None:
     faults.add(Refuse(403), resource=resource)
     result = await run(kubeconfig)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "nodes and pods must be listed" in result.stderr
     assert result.stdout == ""
 
@@ -251,8 +251,8 @@ async def test_an_api_server_that_is_away_is_said(tmp_path: Path, kubeconfig: Pa
     there = yaml.safe_load(text)["clusters"][0]["cluster"]["server"]
     await asyncio.to_thread(away.write_text, text.replace(there, "http://127.0.0.1:1"))
     result = await run(away)
-    assert result.exit_code == 1
-    assert "the API server cannot be asked" in result.stderr
+    assert result.exit_code == 3
+    assert "the API server at http://127.0.0.1:1 cannot be asked" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["state.jsonl", "state.jsonl.gz"])
@@ -270,7 +270,7 @@ async def test_a_file_that_is_no_kubeconfig_is_said(tmp_path: Path, text: str) -
     file = tmp_path / "kubeconfig"
     await asyncio.to_thread(file.write_text, text)
     result = await run(file)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "cannot be used; name another with --kubeconfig" in result.stderr
     assert "Traceback" not in result.output
 

@@ -10,6 +10,8 @@ import click
 
 from gpuspawner._version import __version__
 from gpuspawner.catalog import CatalogError, json_schema
+from gpuspawner.cli.capacity import capacity
+from gpuspawner.cli.explain import explain
 from gpuspawner.cli.snapshot import snapshot
 from gpuspawner.cli.verdict import verdict
 
@@ -20,6 +22,8 @@ def main() -> None:
     """Who may start which GPU profile on a JupyterHub, and what fits right now."""
 
 
+main.add_command(capacity)
+main.add_command(explain)
 main.add_command(snapshot)
 main.add_command(verdict)
 

@@ -5,30 +5,22 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from kubernetes_asyncio import config
-from kubernetes_asyncio.client import Configuration
 
 from gpuspawner._version import __version__
 from gpuspawner.capacity.taking import Taken, take
-from gpuspawner.capacity.transport import KubernetesTransport, TransportError
+from gpuspawner.capacity.transport import TransportError
+from gpuspawner.cli.connecting import NotAskedError, Where, cluster_options, found
 from gpuspawner.errors import GPUSpawnerError
 
 
 @click.command()
-@click.option(
-    "--kubeconfig",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="By default $KUBECONFIG, ~/.kube/config, or the pod's own service account.",
-)
-@click.option("--context", default=None, help="Of the kubeconfig; by default its current one.")
+@cluster_options
 @click.option(
     "-o",
     "--output",
@@ -42,10 +34,10 @@ from gpuspawner.errors import GPUSpawnerError
     help="Replace no names.",
 )
 def snapshot(
-    kubeconfig: Path | None,
-    context: str | None,
+    *,
+    where: Where,
     output: Path,
-    keep_names: bool,  # noqa: FBT001 - click's way
+    keep_names: bool,
 ) -> None:
     """Write down the nodes, the pods and what else decides where a pod fits.
 
@@ -56,19 +48,18 @@ def snapshot(
     classes are named after people. Waiting pods are the candidates, with what the scheduler said of
     them; see `gpuspawner verdict --recorded`.
 
-    It needs the rights of helm-values/clusterrole.yaml; what is refused is unknown in a replay.
+    It needs the rights of helm-values/clusterrole.yaml, and to list runtimeclasses and
+    priorityclasses; what is refused is unknown in a replay. Where names were replaced, the claims
+    and quotas of a namespace are unknown to `gpuspawner explain` and `validate`: --keep-names.
+
+    The exit status is 3 if the cluster could not be asked.
     """
     if str(output) != "-" and not output.parent.is_dir():
         raise click.ClickException(f"there is no directory {output.parent}")
     try:
-        taken = asyncio.run(_take(kubeconfig, context, keep_names=keep_names))
+        taken = asyncio.run(_take(where, keep_names=keep_names))
     except GPUSpawnerError as error:
-        raise click.ClickException(str(error)) from error
-    except (config.ConfigException, yaml.YAMLError, TypeError) as error:
-        where = kubeconfig or "the kubeconfig"
-        raise click.ClickException(
-            f"{where} cannot be used; name another with --kubeconfig ({error})"
-        ) from error
+        raise NotAskedError(str(error)) from error
     lines = [
         {
             "gpuspawner": __version__,
@@ -88,27 +79,12 @@ def snapshot(
         click.echo(f"not written down, and unknown in a replay: {kind} ({why})", err=True)
 
 
-async def _take(kubeconfig: Path | None, context: str | None, *, keep_names: bool) -> Taken:
-    configuration = Configuration()
-    if kubeconfig is None and context is None and _in_cluster():
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    else:
-        await config.load_kube_config(
-            config_file=str(kubeconfig) if kubeconfig else None,
-            context=context,
-            client_configuration=configuration,
-        )
-    transport = KubernetesTransport(configuration)
-    try:
-        return await take(transport, progress=_say, keep_names=keep_names)
-    except TransportError as error:
-        raise click.ClickException(f"the API server cannot be asked: {error}") from error
-    finally:
-        await transport.aclose()
-
-
-def _in_cluster() -> bool:
-    return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+async def _take(where: Where, *, keep_names: bool) -> Taken:
+    async with found(where) as cluster:
+        try:
+            return await take(cluster.transport, progress=_say, keep_names=keep_names)
+        except TransportError as error:
+            raise cluster.not_asked(error) from error
 
 
 def _say(words: str) -> None:

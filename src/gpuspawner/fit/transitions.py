@@ -52,10 +52,15 @@ def notes_on(request: PodRequest, node: Node) -> tuple[Note, ...]:
         for name in devices
         if (unhealthy := node.capacity.get(name, 0) - node.allocatable.get(name, 0)) > 0
     ]
-    transition = passing_transition(node) or _failed(node)
+    transition = transition_of(node)
     if transition is not None:
         found.append(Note(transition))
     return tuple(found)
+
+
+def transition_of(node: Node) -> Transition | None:
+    """What its labels say that the node goes through; None if nothing."""
+    return passing_transition(node) or _failed(node)
 
 
 def passing_transition(node: Node) -> Transition | None:

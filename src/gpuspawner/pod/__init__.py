@@ -10,6 +10,7 @@ from __future__ import annotations
 from gpuspawner.pod.avoiding import avoiding, keeping_off
 from gpuspawner.pod.conflicts import ConflictError
 from gpuspawner.pod.home import keeps_home
+from gpuspawner.pod.devices import is_device, is_known_device
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
 from gpuspawner.pod.merging import copied
 from gpuspawner.pod.plan import (
@@ -37,6 +38,8 @@ __all__ = [
     "base_names",
     "copied",
     "extended_resources",
+    "is_device",
+    "is_known_device",
     "keeping_off",
     "keeps_home",
     "plan",

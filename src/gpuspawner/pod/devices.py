@@ -19,4 +19,9 @@ _DEVICE_PREFIXES = (
 def is_device(resource: str, catalog: Catalog) -> bool:
     """Whether `resource` is an accelerator: one of the catalog's, or of a known vendor's."""
     ours = {accelerator.resource for accelerator in catalog.accelerators.values()}
-    return resource in ours or resource.startswith(_DEVICE_PREFIXES)
+    return resource in ours or is_known_device(resource)
+
+
+def is_known_device(resource: str) -> bool:
+    """Whether `resource` is an accelerator of a known vendor."""
+    return resource.startswith(_DEVICE_PREFIXES)

@@ -1,0 +1,43 @@
+"""Who may have what, and why: each profile with the access rule that decides on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpuspawner.catalog import Catalog, Profile, matches
+from gpuspawner.policy import Decision, Person, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is decided on one profile for one person.
+
+    Attributes:
+        decision: with the rule that decides, and the group or user by which it applies.
+        pattern: how that rule names the profile; empty if no rule decides.
+        later: rules after it, from 0, that are about both as well, and decide nothing.
+    """
+
+    profile: Profile
+    decision: Decision
+    pattern: str = ""
+    later: tuple[int, ...] = ()
+
+
+def explained(catalog: Catalog, person: Person) -> tuple[Explanation, ...]:
+    """What is decided on every profile, in the catalog's order."""
+    return tuple(_explanation(catalog, person, profile) for profile in catalog.profiles)
+
+
+def _explanation(catalog: Catalog, person: Person, profile: Profile) -> Explanation:
+    rules, slug = catalog.access, profile.slug
+    decision = decide(rules, person, slug)
+    if decision.rule is None:
+        return Explanation(profile, decision)
+    after = range(decision.rule + 1, len(rules))
+    return Explanation(
+        profile,
+        decision,
+        pattern=next(p for p in rules[decision.rule].profiles if matches(p, slug)),
+        later=tuple(n for n in after if decide(rules[n : n + 1], person, slug).rule is not None),
+    )
