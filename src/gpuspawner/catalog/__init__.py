@@ -8,6 +8,8 @@ name that was probably meant. Nothing here knows the hub, KubeSpawner or the clu
 from __future__ import annotations
 
 from gpuspawner.catalog.access import AccessRule, matches
+from gpuspawner.catalog.advice import advice_on
+from gpuspawner.catalog.against_cluster import Existing, KnownNode, remarks_against
 from gpuspawner.catalog.amounts import Amounts
 from gpuspawner.catalog.durations import duration_seconds
 from gpuspawner.catalog.loading import (
@@ -37,6 +39,7 @@ from gpuspawner.catalog.placement import (
     Toleration,
 )
 from gpuspawner.catalog.problems import CatalogError, Finding, Problem
+from gpuspawner.catalog.remarks import Remark, Severity
 from gpuspawner.catalog.schema import json_schema
 from gpuspawner.catalog.stock import Stocked, Traits, is_dynamic, with_profile_list
 from gpuspawner.catalog.texts import is_extended_resource, is_label_value
@@ -67,16 +70,20 @@ __all__ = [
     "EmptyDir",
     "Entry",
     "Ephemeral",
+    "Existing",
     "FieldRequirement",
     "Finding",
     "HostPath",
     "ImageChoice",
+    "KnownNode",
     "NodeSelectorTerm",
     "OptionChoice",
     "Problem",
     "Profile",
     "ProfileOption",
+    "Remark",
     "Requirement",
+    "Severity",
     "SharedMemory",
     "Sharing",
     "Stocked",
@@ -87,6 +94,7 @@ __all__ = [
     "Written",
     "all_overrides",
     "catalog_text",
+    "advice_on",
     "duration_seconds",
     "is_dynamic",
     "is_extended_resource",
@@ -100,4 +108,5 @@ __all__ = [
     "read_catalog",
     "read_written",
     "with_profile_list",
+    "remarks_against",
 ]

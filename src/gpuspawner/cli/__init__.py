@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import click
 
 from gpuspawner._version import __version__
-from gpuspawner.catalog import CatalogError, json_schema
+from gpuspawner.catalog import json_schema
 from gpuspawner.cli.capacity import capacity
 from gpuspawner.cli.explain import explain
 from gpuspawner.cli.snapshot import snapshot
+from gpuspawner.cli.validate import validate
 from gpuspawner.cli.verdict import verdict
 
 
@@ -25,6 +25,7 @@ def main() -> None:
 main.add_command(capacity)
 main.add_command(explain)
 main.add_command(snapshot)
+main.add_command(validate)
 main.add_command(verdict)
 
 
@@ -32,26 +33,6 @@ main.add_command(verdict)
 def schema() -> None:
     """Print the catalog's JSON Schema, for editors."""
     click.echo(json.dumps(json_schema(), indent=2))
-
-
-@main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(files: tuple[Path, ...]) -> None:
-    """Check catalogs; every problem is printed, and the exit status is 1 if there is one."""
-    from gpuspawner.kubespawner_config import load_catalog_for_kubespawner  # noqa: PLC0415 - takes a second
-
-    valid = True
-    for file in files:
-        try:
-            catalog = load_catalog_for_kubespawner(file)
-        except CatalogError as error:
-            valid = False
-            click.echo(error, err=True)
-        else:
-            click.echo(f"{file}: valid, {len(catalog.profiles)} profiles")
-            if not catalog.access:
-                click.echo(f"{file}: warning: no access rules, so nobody may start anything")
-    sys.exit(0 if valid else 1)
 
 
 @main.command()
