@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from gpuspawner.capacity.kinds import KINDS
+from gpuspawner.rights import Grant, as_yaml, cluster_rules
 
 ROLE = Path(__file__).parents[1] / "helm-values" / "clusterrole.yaml"
 
@@ -20,6 +21,11 @@ def granted() -> set[tuple[str, str, str]]:
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def test_the_cluster_role_is_what_the_command_prints_for_everything() -> None:
+    # To write it anew: gpuspawner rbac, less the Role and its binding.
+    assert ROLE.read_text() == as_yaml(Grant(), cluster_rules())
 
 
 def test_the_cluster_role_grants_what_is_watched_and_nothing_else() -> None:

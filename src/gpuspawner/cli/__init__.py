@@ -11,6 +11,7 @@ from gpuspawner._version import __version__
 from gpuspawner.catalog import json_schema
 from gpuspawner.cli.capacity import capacity
 from gpuspawner.cli.explain import explain
+from gpuspawner.cli.rbac import rbac
 from gpuspawner.cli.snapshot import snapshot
 from gpuspawner.cli.validate import validate
 from gpuspawner.cli.verdict import verdict
@@ -24,6 +25,7 @@ def main() -> None:
 
 main.add_command(capacity)
 main.add_command(explain)
+main.add_command(rbac)
 main.add_command(snapshot)
 main.add_command(validate)
 main.add_command(verdict)

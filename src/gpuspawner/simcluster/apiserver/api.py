@@ -15,7 +15,7 @@ from gpuspawner.simcluster.apimachinery import status
 from gpuspawner.simcluster.apimachinery.objects import Object, utc_now
 from gpuspawner.simcluster.apimachinery.resources import PODS, ResourceType
 from gpuspawner.simcluster.apimachinery.status import ApiError, bad_request
-from gpuspawner.simcluster.apiserver import tables
+from gpuspawner.simcluster.apiserver import reviews, tables
 from gpuspawner.simcluster.apiserver.access import AccessRules
 from gpuspawner.simcluster.apiserver.discovery import HEALTH_PATHS, describe
 from gpuspawner.simcluster.apiserver.faults import (
@@ -37,6 +37,7 @@ from gpuspawner.simcluster.storage.store import Store
 LogSource: TypeAlias = Callable[[str, str], bytes | None]
 """Given a pod's namespace and name, returns what its container has written, or None."""
 
+_CREATED = 201
 _MAX_BODY = 3 * 1024 * 1024
 _SHUTDOWN_SECONDS = 30.0
 
@@ -70,6 +71,10 @@ class ApiServer:
                     return early
                 user = self.access.authenticate(request.headers.get("Authorization"))
                 self.access.authorize(user, info)
+                if info.path == reviews.PATH and info.verb == "post":
+                    body = await _read_body(request)
+                    review = reviews.reviewed(body.value, self.access, user)
+                    return await send_json(request, review, code=_CREATED, fault=fault)
                 return await self._answer(request, info, fault)
             except ApiError as error:
                 return await _send_error(request, error)
