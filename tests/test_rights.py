@@ -18,7 +18,7 @@ from gpuspawner.rights import (
     purposes_of,
 )
 
-from .builders import a_catalog, a_profile
+from .builders import a_catalog
 
 GPU_POOL = {
     "title": "pool",
@@ -103,13 +103,6 @@ def test_only_what_the_catalog_needs(
 ) -> None:
     catalog = a_catalog(profile, **sections)
     assert purposes_of(catalog, **options) == {Purpose.QUOTAS, *needed}
-
-
-def test_a_resource_that_is_a_device_class_needs_dra() -> None:
-    resource = "deviceclass.resource.kubernetes.io/gpu.nvidia.com"
-    device = {"title": "GPU", "resource": resource}
-    catalog = a_catalog(a_profile("g", accelerator="a"), accelerators={"a": device})
-    assert Purpose.DEVICES in purposes_of(catalog)
 
 
 def test_what_is_not_needed_is_not_granted() -> None:

@@ -17,7 +17,6 @@ from gpuspawner.catalog import Catalog
 LOOK = ("list", "watch")
 RBAC = "rbac.authorization.k8s.io"
 _WIDTH = 98
-_BY_CLASS = "deviceclass.resource.kubernetes.io/"
 _CLAIM_KEYS = frozenset({"persistentVolumeClaim", "persistent_volume_claim", "ephemeral"})
 _DEVICE_KEYS = frozenset({"resourceClaims", "resource_claims"})
 
@@ -102,11 +101,10 @@ def purposes_of(catalog: Catalog, *, homes: bool = True, dra: bool = False) -> f
         catalog.volumes[name].claim is not None or catalog.volumes[name].ephemeral is not None
         for name in mounted
     )
-    by_class = any(one.resource.startswith(_BY_CLASS) for one in catalog.accelerators.values())
     needed = {
         Purpose.QUOTAS: True,
         Purpose.VOLUMES: homes or claims or _has_key(overrides, _CLAIM_KEYS),
-        Purpose.DEVICES: dra or by_class or _has_key(overrides, _DEVICE_KEYS),
+        Purpose.DEVICES: dra or _has_key(overrides, _DEVICE_KEYS),
         Purpose.POOLS: any(pool.autoscaler_group for pool in catalog.node_pools.values()),
     }
     return frozenset(purpose for purpose, is_needed in needed.items() if is_needed)

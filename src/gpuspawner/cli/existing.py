@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gpuspawner.capacity.kinds import CLASSES, KINDS, Kind
-from gpuspawner.capacity.model import DeviceClass, Node, read_node
+from gpuspawner.capacity.model import Node, read_node
 from gpuspawner.capacity.taking import Lister, RefusedError
 from gpuspawner.capacity.transport import Transport, TransportError
 from gpuspawner.catalog import Existing, KnownNode
@@ -32,7 +32,6 @@ _ASKED = {
     DEVICE_CLASSES: "DeviceClass",
     GROUPS: "ConfigMap",
 }
-_OF_EVERY_CLASS = "deviceclass.resource.kubernetes.io/"
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _NO_STATUS = "cluster-autoscaler writes no status here that could be read"
 
@@ -133,16 +132,10 @@ def _existing(
 
 def _names(what: str, objects: Iterable[Any]) -> set[str]:
     if what == DEVICE_CLASSES:
-        return {resource for one in objects for resource in _stands_for(one)}
+        return {one.extended_resource for one in objects if one.extended_resource}
     if what == GROUPS:
         return {group for status in objects for group in status.groups}
     return {one.name for one in objects}
-
-
-def _stands_for(one: DeviceClass) -> Iterator[str]:
-    yield f"{_OF_EVERY_CLASS}{one.name}"
-    if one.extended_resource:
-        yield one.extended_resource
 
 
 def _known(node: Node) -> KnownNode:
