@@ -164,7 +164,7 @@ def _profile(one: Explanation, written: Written, offers: Mapping[str, Offer]) ->
 def _print(report: ExplainReport) -> None:
     who = report.user or "Somebody"
     groups = f"in {', '.join(report.groups)}" if report.groups else "in no group"
-    print_words(f"{who}, {groups}; {report.catalog}.")
+    click.echo(f"{who}, {groups}; {report.catalog}")
     if report.source is None:
         print_words("Only the catalog was asked; --cluster asks what could be started now.")
     else:
