@@ -227,9 +227,9 @@ def test_what_a_pool_would_bring_is_there() -> None:
     }
     device = {"title": "V100", "resource": GPU, "node_selector": {"gpu-model": "v100"}}
     profile = a_profile(accelerator="v100")
-    sections = {"accelerators": {"v100": device}}
-    assert remarks(a_catalog(profile, **sections, node_pools={"p": pool})) == []
-    assert remarks(a_catalog(profile, **sections)) != []
+    devices = {"v100": device}
+    assert remarks(a_catalog(profile, accelerators=devices, node_pools={"p": pool})) == []
+    assert remarks(a_catalog(profile, accelerators=devices)) != []
 
 
 @pytest.mark.parametrize(

@@ -166,3 +166,34 @@ def test_what_a_request_asks_for(
     path, _, query = url.partition("?")
     found = read_request(method, path, query)
     assert (found.verb, found.resource_path, found.namespace, found.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "allowed"),
+    [
+        pytest.param({"verb": "list", "resource": "nodes"}, True, id="as a rule says"),
+        pytest.param({"verb": "delete", "resource": "nodes"}, False, id="another verb"),
+        pytest.param(
+            {"verb": "create", "resource": "pods", "namespace": "jhub"}, True, id="a namespace"
+        ),
+        pytest.param({"verb": "list", "resource": "pods"}, False, id="all namespaces"),
+        pytest.param(
+            {"verb": "list", "resource": "csinodes", "group": "storage.k8s.io"},
+            False,
+            id="a resource that is not served",
+        ),
+    ],
+)
+async def test_an_account_can_ask_what_it_may(
+    api: aiohttp.ClientSession, attributes: dict[str, str], allowed: bool
+) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    headers = {"Authorization": "Bearer secret"}
+    review = {"spec": {"resourceAttributes": attributes}}
+    async with api.post(path, json=review, headers=headers) as response:
+        assert response.status == 201
+        assert (await response.json())["status"]["allowed"] is allowed
+    async with api.post(path, json={}, headers=headers) as response:
+        assert response.status == 400
+    async with api.post(path, json=review) as response:
+        assert response.status == 401
