@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.explaining import explained
+from gpuspawner.explaining import explained, unnamed_groups
 from gpuspawner.policy import Person, decide
 
 from .builders import a_catalog, a_profile
@@ -55,3 +55,18 @@ def test_it_explains_what_is_decided(rules: list[dict[str, Any]], groups: set[st
     for one in explained(catalog, person):
         assert one.decision == decide(catalog.access, person, one.profile.slug)
         assert all(number > (one.decision.rule or 0) for number in one.later)
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        pytest.param("staff", {}, id="named"),
+        pytest.param("lab-7", {}, id="matched by a pattern"),
+        pytest.param("stff", {"stff": "staff"}, id="nearly named"),
+        pytest.param("zzz", {"zzz": None}, id="named nowhere"),
+    ],
+)
+def test_groups_that_no_rule_is_about(group: str, expected: dict[str, str | None]) -> None:
+    labs = {"groups": ["lab-?"], "profiles": ["*"]}
+    catalog = a_catalog(a_profile("gpu"), access=[STAFF, labs])
+    assert unnamed_groups(catalog, Person("eve", frozenset({group}))) == expected

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpuspawner.catalog import Catalog, Profile, matches
+from gpuspawner.catalog.problems import near_miss
 from gpuspawner.policy import Decision, Person, decide
 
 
@@ -27,6 +29,16 @@ class Explanation:
 def explained(catalog: Catalog, person: Person) -> tuple[Explanation, ...]:
     """What is decided on every profile, in the catalog's order."""
     return tuple(_explanation(catalog, person, profile) for profile in catalog.profiles)
+
+
+def unnamed_groups(catalog: Catalog, person: Person) -> Mapping[str, str | None]:
+    """The person's groups that no access rule is about, and what was perhaps meant by each."""
+    patterns = {pattern for rule in catalog.access for pattern in rule.groups}
+    return {
+        group: near_miss(group, patterns)
+        for group in sorted(person.groups)
+        if not any(matches(pattern, group) for pattern in patterns)
+    }
 
 
 def _explanation(catalog: Catalog, person: Person, profile: Profile) -> Explanation:

@@ -16,6 +16,7 @@ from gpuspawner.catalog import (
     Profile,
     load_catalog,
     read_catalog,
+    read_written,
 )
 from gpuspawner.catalog.loading import MAX_BYTES
 from gpuspawner.errors import GPUSpawnerError
@@ -135,3 +136,36 @@ def test_a_problem_reads_as_place_field_words_and_hint() -> None:
     assert str(problem) == (
         "catalog.yaml:12: profiles[2].accelerator: no accelerator 'a10'; did you mean 'a100'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param("profiles:\n- {slug: a, title: A, defualt: true}\n", (2, 32), id="a field"),
+        pytest.param("profiles:\r\n- {slug: A B, title: A}\r\n", (2, 10), id="after CRLF"),
+        pytest.param("a: b: c\n", (1, 5), id="what is not YAML"),
+        pytest.param("- a\n", (1, 1), id="the whole"),
+        pytest.param("a: 1\na: 2\nprofiles: []\n", (2, 1), id="a key that is written twice"),
+    ],
+)
+def test_a_problem_has_a_column(text: str, place: tuple[int, int]) -> None:
+    with pytest.raises(CatalogError) as caught:
+        read_catalog(text)
+    places = [(one.line, one.column) for one in caught.value.problems]
+    assert place in places
+
+
+def test_a_byte_that_is_not_utf_8_has_a_column(tmp_path: Path) -> None:
+    file = tmp_path / "latin.yaml"
+    file.write_bytes("# é\n# caf".encode() + b"\xe9")
+    assert (refused(file).line, refused(file).column) == (2, 6)
+
+
+def test_a_valid_catalog_knows_where_its_parts_are() -> None:
+    profile = "profiles:\n  - slug: a\n    title: A\n    default: true\n"
+    text = f"{profile}access:\n  - users: ['*']\n    profiles: [a]\n"
+    written = read_written(text)
+    assert written.place(("access", 0)) == (6, 5)
+    assert written.place(("access", 0, "profiles", 0)) == (7, 16)
+    # What is left out is where it would be.
+    assert written.place(("profiles", 0, "cpu")) == (2, 5)

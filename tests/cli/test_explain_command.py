@@ -55,6 +55,11 @@ async def test_a_user_without_groups_is_fine(run: Run, catalog: Path) -> None:
     assert report.profiles[1].because == "no access rule matches"
 
 
+async def test_a_group_that_no_rule_is_about_is_pointed_out(run: Run, catalog: Path) -> None:
+    result = await run("explain", catalog, "--groups", "stuff")
+    assert "No access rule is about the group 'stuff'; did you mean 'staff'?" in result.stdout
+
+
 async def test_the_rule_is_named_by_index_line_group_and_pattern(run: Run, catalog: Path) -> None:
     report = await explained(run, catalog, "--groups", "staff,interns")
     two = {one.slug: one for one in report.profiles}["two"]

@@ -22,7 +22,7 @@ from gpuspawner.cli.connecting import (
 )
 from gpuspawner.cli.printing import Column, coloured, print_json, print_table, print_words
 from gpuspawner.cli.reports import Now, Source, now, why
-from gpuspawner.explaining import Explanation, explained
+from gpuspawner.explaining import Explanation, explained, unnamed_groups
 from gpuspawner.offers import Offer
 from gpuspawner.policy import Person
 
@@ -69,12 +69,14 @@ class ExplainReport:
 
     Attributes:
         user: empty if only groups were named.
+        unnamed_groups: those that no access rule is about, and what was perhaps meant by each.
         source: null without a cluster: then only the catalog was asked.
     """
 
     catalog: str
     user: str
     groups: tuple[str, ...]
+    unnamed_groups: dict[str, str | None]
     source: Source | None
     profiles: tuple[ExplainedProfile, ...]
 
@@ -125,7 +127,14 @@ def explain(  # noqa: PLR0913 - one for each option
     if is_live or recorded is not None:
         source, offers = asyncio.run(_offered(written, person, where, recorded, config))
     profiles = tuple(_profile(one, written, offers) for one in explained(written.catalog, person))
-    report = ExplainReport(str(catalog), user, names, source, profiles)
+    report = ExplainReport(
+        catalog=str(catalog),
+        user=user,
+        groups=names,
+        unnamed_groups=dict(unnamed_groups(written.catalog, person)),
+        source=source,
+        profiles=profiles,
+    )
     if as_json:
         print_json(report)
     else:
@@ -165,6 +174,9 @@ def _print(report: ExplainReport) -> None:
     who = report.user or "Somebody"
     groups = f"in {', '.join(report.groups)}" if report.groups else "in no group"
     click.echo(f"{who}, {groups}; {report.catalog}")
+    for group, meant in report.unnamed_groups.items():
+        hint = f"; did you mean {meant!r}?" if meant else "."
+        print_words(f"No access rule is about the group {group!r}{hint}")
     if report.source is None:
         print_words("Only the catalog was asked; --cluster asks what could be started now.")
     else:
