@@ -145,6 +145,26 @@ async def test_a_class_that_is_not_recorded_is_unknown_and_one_that_is_not_there
     assert "PriorityClasses" in one.unadmitted
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        pytest.param("--keep-names", 'persistentvolumeclaim "home" not found', id="names kept"),
+        pytest.param("", "unknown: it depends on PersistentVolumeClaim", id="names replaced"),
+    ],
+)
+async def test_a_claim_is_missing_only_where_names_were_kept(  # noqa: PLR0917 - fixtures
+    run: Run, kubeconfig: Path, catalog: Path, tmp_path: Path, option: str, expected: str
+) -> None:
+    config = tmp_path / "jupyterhub_config.py"
+    home = {"name": "home", "persistentVolumeClaim": {"claimName": "home"}}
+    await asyncio.to_thread(config.write_text, f"c.KubeSpawner.volumes = [{home}]\n")
+    file = await recorded(run, kubeconfig, *filter(None, [option]))
+    report = await explained(
+        run, catalog, "eve", "--recorded", file, "-n", "jhub", "--config", config
+    )
+    assert expected in words(report)["cpu"]
+
+
 async def test_a_waiting_profile_says_nothing_of_who_is_ahead(
     run: Run, kubeconfig: Path, catalog: Path, store: Store
 ) -> None:
