@@ -135,7 +135,8 @@ async def test_a_class_that_is_not_recorded_is_unknown_and_one_that_is_not_there
     report = await explained(
         run, catalog, "--groups", "staff", "--recorded", await recorded(run, kubeconfig)
     )
-    assert words(report)["one"] == "cannot start: there is no PriorityClass gpu-high"
+    [one] = [one.now for one in report.profiles if one.slug == "one"]
+    assert (one.standing, one.fault) == ("never", "there is no PriorityClass gpu-high")
     faults.add(Refuse(403), resource="priorityclasses", times=None)
     report = await explained(
         run, catalog, "--groups", "staff", "--recorded", await recorded(run, kubeconfig)

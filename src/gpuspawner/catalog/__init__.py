@@ -95,6 +95,7 @@ __all__ = [
     "all_overrides",
     "catalog_text",
     "advice_on",
+    "all_overrides",
     "duration_seconds",
     "is_dynamic",
     "is_extended_resource",
@@ -109,4 +110,5 @@ __all__ = [
     "read_written",
     "with_profile_list",
     "remarks_against",
+    "with_profile_list",
 ]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from gpuspawner.pod.avoiding import avoiding, keeping_off
 from gpuspawner.pod.conflicts import ConflictError
-from gpuspawner.pod.home import keeps_home
 from gpuspawner.pod.devices import is_device, is_known_device
+from gpuspawner.pod.home import keeps_home
 from gpuspawner.pod.manifest import HUB_LABELS, admission_decides, pod_manifest
 from gpuspawner.pod.merging import copied
 from gpuspawner.pod.plan import (
