@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuspawner.capacity.kinds import KINDS, Kind, Purpose
-from gpuspawner.catalog import Catalog
+from gpuspawner.catalog import Catalog, all_overrides
 
 LOOK = ("list", "watch")
 RBAC = "rbac.authorization.k8s.io"
@@ -95,7 +95,7 @@ def purposes_of(catalog: Catalog, *, homes: bool = True, dra: bool = False) -> f
         homes: whether servers mount claims that the hub's configuration names.
         dra: whether a DeviceClass may stand for an accelerator's resource.
     """
-    overrides = [profile.kubespawner_override for profile in catalog.profiles]
+    overrides = [one for profile in catalog.profiles for one in all_overrides(profile)]
     mounted = {name for profile in catalog.profiles for name in profile.volumes}
     claims = any(
         catalog.volumes[name].claim is not None or catalog.volumes[name].ephemeral is not None

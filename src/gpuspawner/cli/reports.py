@@ -49,6 +49,8 @@ class Now:
         words: as the spawn page says it.
         fault: what is wrong with the profile and the hub's configuration; else empty.
         unadmitted: why it is not known what admission makes of the pod; else empty.
+        blocked: why its pod can go nowhere, whatever the nodes are like, or would not be made: in
+            the words of the scheduler or the API server; else empty.
         missing: rights for want of which it is not known whether it fits.
     """
 
@@ -57,6 +59,7 @@ class Now:
     words: str
     fault: str
     unadmitted: str
+    blocked: str
     missing: tuple[str, ...]
 
 
@@ -73,10 +76,11 @@ def now(offer: Offer) -> Now:
         words=words,
         fault=offer.fault,
         unadmitted=offer.unadmitted,
+        blocked=(offer.verdict.blocked or offer.verdict.refusal) if offer.verdict else "",
         missing=offer.missing,
     )
 
 
 def why(said: Now) -> str:
     """What an operator should know beside the page's words; else empty."""
-    return said.fault or said.unadmitted
+    return said.fault or said.unadmitted or said.blocked
