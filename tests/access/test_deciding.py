@@ -10,7 +10,6 @@ from gpuspawner.policy import Person, decide
 
 from .strategies import NAMES, PEOPLE, RULES, SLUGS, catalog_of
 
-
 OF_NOBODY = AccessRule(users=("nobody at all",), profiles=("*",))
 
 

@@ -62,16 +62,11 @@ def _sqlite(url: URL, options: dict[str, Any]) -> Engine:
     pool: type[Any] = StaticPool if is_in_memory else NullPool
     echo = bool(options.get("echo"))
     engine = create_engine(url, connect_args=arguments, poolclass=pool, echo=echo, future=True)
-    event.listen(engine, "connect", _own_transactions)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _own_transactions(connection: Any, _record: object) -> None:
-    # Python's sqlite3 begins late and leaves changes of tables out of transactions.
-    connection.isolation_level = None
-
-
 def _begin(connection: Connection) -> None:
+    # Python's sqlite3 would begin late, and without the right to write.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
