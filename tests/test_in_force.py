@@ -132,7 +132,10 @@ async def test_the_file_s_other_parts_change_under_an_edit(
     catalog = await in_force(page)
     assert (catalog.profiles[1].title, may(catalog)) == ("Huge", ["big"])
     path.write_text(TEXT.replace("[cpu]", "[cpu, big]"))
-    for _ in range(3):
+    for title in ("Big", "Huge", "Vast"):
+        path.write_text(
+            TEXT.replace("[cpu]", "[cpu, big]").replace("title: Big", f"title: {title}")
+        )
         status = await page.fresh()
     assert status.effective is not None
     assert status.effective.has_drifted
