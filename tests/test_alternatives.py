@@ -82,6 +82,5 @@ def test_what_is_not_known_to_fit_is_no_alternative() -> None:
 def test_it_is_named_with_where_it_stands() -> None:
     found = offers(slices=3)
     assert instead(found["slice"]) == (
-        "The nearest that can be started is Slice (3 of 4 free, on 1 node): "
-        "choose it on the spawn page."
+        "The nearest that can be started is Slice (3 of 4 free, on 1 node)."
     )

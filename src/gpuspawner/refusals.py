@@ -90,9 +90,13 @@ def refusal_of_offer(offer: Offer) -> SpawnRefusedError:
     """The refusal of a profile that the person may have, and cannot start now."""
     status, code = 422, "never-fits"
     why = wording.availability(offer)
-    words = _("{title} cannot be started now. {why}.").format(
-        title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}"
+    is_lasting = offer.standing is Standing.NEVER
+    message = (
+        _("{title} cannot be started. {why}.")
+        if is_lasting
+        else _("{title} cannot be started now. {why}.")
     )
+    words = message.format(title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}")
     if offer.contenders or offer.standing is Standing.BUSY:
         status, code = 503, QUOTA if _is_by_quota(offer) else "busy"
     elif offer.fault or offer.denial is not None:

@@ -74,7 +74,7 @@ class RefusingKubeSpawner(WaitingKubeSpawner):
             )
             keep_out_of_failure_count(self)
             self._put_options_back(refusal)
-            if isinstance(self.handler, APIHandler):
+            if isinstance(self.request_handler, APIHandler):
                 refusal = refusal.with_code()
             raise refusal from refused.__cause__
         self._options_that_started = self.user_options

@@ -67,8 +67,8 @@ class GPUSpawner(OfferingKubeSpawner):
         Raises:
             SpawnRefusedError: see `offers`.
         """
-        if self.handler is not None:
-            self.handler.add_header("Vary", "Accept-Language")
+        if self.request_handler is not None:
+            self.request_handler.add_header("Vary", "Accept-Language")
         await self._profile_list.ask()
         with speaking(self.language_of_form):
             offers = await self.offers()
@@ -182,7 +182,7 @@ class GPUSpawner(OfferingKubeSpawner):
 
     def _preselection(self, catalog: Catalog) -> form.Preselection:
         """What a link asks for, what was refused just now, or what was chosen last."""
-        linked: dict[str, str] | None = getattr(self.handler, "linked_options", None)
+        linked: dict[str, str] | None = getattr(self.request_handler, "linked_options", None)
         is_linked, refused = bool(linked), self.asked_for.refused_options
         options = self.user_options if linked is None else of_form(linked)
         if refused is not None:

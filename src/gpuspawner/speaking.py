@@ -1,13 +1,14 @@
 """KubeSpawner, made to speak the language of whoever began a start.
 
-Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is the request for as long as a start is
-under way, and from a form on, on its ``_finished``, on ``get_state`` and ``load_state``, through
+Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is set in the task that makes a form and in
+the one that begins a start, on ``get_state`` and ``load_state``, through
 which the next hub speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
 """
 
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 from typing import Any
 
 from traitlets import Enum
@@ -16,6 +17,8 @@ from gpuspawner.language import ENGLISH, LANGUAGES, accepted, gettext, speaking
 from gpuspawner.outages import LastingKubeSpawner
 
 _STATE_KEY = "gpuspawner_language"
+_answered: ContextVar[tuple[Any, Any]] = ContextVar("answered", default=(None, None))
+"""The spawner and the handler of the request that a task answers."""
 
 
 class SpeakingKubeSpawner(LastingKubeSpawner):
@@ -34,10 +37,30 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         """,
     )
 
+    _handler: Any = None
     _language: str | None = None
     _began_by: Any = None
     _began_with: dict[str, Any] | None = None
     _spoke_at = float("-inf")
+
+    @property
+    def handler(self) -> Any:
+        """JupyterHub's: the handler of the request that a form or a start is for.
+
+        Many requests share a spawner, so each task keeps the one that it is told of.
+        """
+        return self._handler
+
+    @handler.setter
+    def handler(self, handler: Any) -> None:
+        self._handler = handler
+        _answered.set((self, handler))
+
+    @property
+    def request_handler(self) -> Any:
+        """The handler of the request that this task answers with this server, if it does."""
+        spawner, handler = _answered.get()
+        return handler if spawner is self else None
 
     @property
     def language(self) -> str:
@@ -45,8 +68,8 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
 
         One of `gpuspawner.language.LANGUAGES`.
         """
-        if self.handler is not None:
-            return self.language_for(self.handler)
+        if self.request_handler is not None:
+            return self.language_for(self.request_handler)
         spoken: str = self._language or self.default_language
         return spoken
 
@@ -63,7 +86,7 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
     @property
     def asked_for(self) -> SpeakingKubeSpawner:
         """The server that the request is about: this one, or if there is none that began last."""
-        if self._is_asked_for:
+        if self.request_handler is not None:
             return self
         servers = self.user.spawners.values()
         began = [each for each in servers if isinstance(each, SpeakingKubeSpawner)]
@@ -75,17 +98,12 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
 
         None if there was none, as with a start by the hub itself.
         """
-        return self.handler if self._is_asked_for else self._began_by
+        return self._began_by if self.request_handler is None else self.request_handler
 
     @property
     def refused_options(self) -> dict[str, Any] | None:
         """What the last start was asked for, where a form is made since it was refused."""
-        return None if self._is_asked_for else self._began_with
-
-    @property
-    def _is_asked_for(self) -> bool:
-        """Whether a request is under way: JupyterHub leaves the last one for a form in place."""
-        return self.handler is not None and not getattr(self.handler, "_finished", False)
+        return self._began_with if self.request_handler is None else None
 
     def language_for(self, handler: Any) -> str:
         """The language in which a request that JupyterHub handles is to be answered."""
@@ -103,7 +121,7 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         that is the one that was cut off.
         """
         self._language, self._spoke_at = self.language, time.monotonic()
-        self._began_by, self._began_with = self.handler, self.user_options
+        self._began_by, self._began_with = self.request_handler, self.user_options
         with speaking(self._language):
             return super().start()
 

@@ -269,7 +269,10 @@ GONE = "What you chose last is not offered to you any more. CPU is chosen instea
 HUGE = "Huge, which you chose last, cannot be started now. Two is chosen instead."
 LINKED = "Huge, which the link asks for, cannot be started now. Two is chosen instead."
 INSTEAD = "Two is chosen instead."
-NO_LINK = "What the link asks for is not offered to you. CPU is chosen instead."
+NO_LINK = (
+    "What the link asks for is not offered to you. Ask whoever sent it, or the people who run "
+    "this hub. CPU is chosen instead."
+)
 NOTICE = {"class": "gpuspawner-notice", "role": "status"}
 
 

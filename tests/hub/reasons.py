@@ -247,11 +247,11 @@ REASONS = [
         "never-fits",
         {"profile": "huge"},
         (
-            "Three GPUs cannot be started now. Never fits: asks for 3 Test GPU, "
+            "Three GPUs cannot be started. Never fits: asks for 3 Test GPU, "
             "the largest node offers 2.",
             "The nearest that can be started is One GPU (2 of 2 free",
         ),
-        default=("vast", ("More than a node cannot be started now. Never fits: asks for 64 CPU",)),
+        default=("vast", ("More than a node cannot be started. Never fits: asks for 64 CPU",)),
     ),
     Reason(
         "a quota that is known to be used up",

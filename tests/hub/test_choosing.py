@@ -54,7 +54,11 @@ async def opened(hub: Hub, name: str, query: str) -> Answer:
     return answer
 
 
-NOT_OFFERED = "What the link asks for is not offered to you. Plain CPU is chosen instead."
+NOT_OFFERED = (
+    "What the link asks for is not offered to you. Ask whoever sent it, or the people who run "
+    "this hub. Plain CPU is chosen instead."
+)
+FOLLOWED = "The link that you followed asks for {}."
 NEVER = "Three GPUs, which the link asks for, cannot be started now. One GPU is chosen instead."
 
 
@@ -62,8 +66,14 @@ NEVER = "Three GPUs, which the link asks for, cannot be started now. One GPU is 
     ("query", "profile", "image", "notice"),
     [
         pytest.param("", "cpu", "stable", "", id="no choice"),
-        pytest.param("?profile=gpu", "gpu", "stable", "", id="a profile"),
-        pytest.param("?profile=gpu&image=nightly", "gpu", "nightly", "", id="one of its images"),
+        pytest.param("?profile=gpu", "gpu", "stable", FOLLOWED.format("One GPU"), id="a profile"),
+        pytest.param(
+            "?profile=gpu&image=nightly",
+            "gpu",
+            "nightly",
+            FOLLOWED.format("One GPU"),
+            id="one of its images",
+        ),
         pytest.param(
             "?profile=huge",
             "gpu",
@@ -89,7 +99,7 @@ NEVER = "Three GPUs, which the link asks for, cannot be started now. One GPU is 
             "?profile=gpu&profile=cpu&opt-profile=gpu&next=//evil.example",
             "cpu",
             "stable",
-            "",
+            FOLLOWED.format("Plain CPU"),
             id="much at once",
         ),
         pytest.param(

@@ -43,7 +43,7 @@ async def test_of_five_who_ask_at_once_two_have_the_two_gpus(
         assert "One GPU cannot be started now. Busy: none of 2 free." in answer.text
         told = json.loads(answer.text)
         assert told["status"] == 503
-        assert told["message"].endswith("choose it on the spawn page. [busy]")
+        assert told["message"].endswith("). [busy]")
         assert "The nearest that can be started is Plain CPU (free: " in told["message"]
     admitted = [name for name, answer in zip(names, answers, strict=True) if answer.status < 400]
     assert len(admitted) == 2

@@ -31,8 +31,8 @@ CLICK_IN = {"en": "Cancel and choose again", "de": "Abbrechen und neu auswählen
 TITLES_IN = {"en": "A place on a node", "de": "Platz auf einem Knoten"}
 SAYS_IN = {"en": "What the cluster says", "de": "Was der Cluster meldet"}
 REFUSED_IN = {
-    "en": "Three GPUs cannot be started now.",
-    "de": "„Three GPUs“ kann jetzt nicht gestartet werden.",
+    "en": "Three GPUs cannot be started.",
+    "de": "„Three GPUs“ kann nicht gestartet werden.",
 }
 QUOTA_IN = {
     "en": "the quota 'gpus' allows 2 nvidia.com/gpu in this namespace, 2 are used",

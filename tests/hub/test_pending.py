@@ -53,7 +53,7 @@ access:
     profiles: [v100, mute]
 """
 CLEANING = "The server did not start. What was made for it is being removed."
-REFUSED = "Three GPUs cannot be started now."
+REFUSED = "Three GPUs cannot be started."
 WAITS = "Waiting for a node of the kind it needs: there is none at present."
 PULL_SECONDS = 3
 Event = dict[str, Any]

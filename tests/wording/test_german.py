@@ -95,6 +95,5 @@ def test_the_place_in_line() -> None:
 def test_what_comes_nearest() -> None:
     with speaking("de"):
         assert instead(an_offer("gpu", *workers(0))) == (
-            "Am nächsten kommt dem Gpu (2 von 2 frei, auf 1 Knoten): "
-            "Wählen Sie es dort aus, wo Sie Server starten."
+            "Am nächsten kommt dem „Gpu“ (2 von 2 frei, auf 1 Knoten)."
         )

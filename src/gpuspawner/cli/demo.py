@@ -233,7 +233,9 @@ def _introduced(name: str, person: Mapping[str, Any], width: int) -> str:
 def _welcome(example: Example, url: str, password: str, state: Path, *, is_still: bool) -> str:
     width = max(map(len, example.people))
     people = [_introduced(name, person, width) for name, person in example.people.items()]
-    lively = "Other people's jobs come and go, so reload the form to see availability move."
+    lively = (
+        "Other people's jobs come and go, so keep the spawn page open to see availability move."
+    )
     still = "Other people's jobs stay as they are."
     return "\n".join(
         [

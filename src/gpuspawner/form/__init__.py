@@ -107,7 +107,7 @@ def _notice(
     """Why something else is chosen than what was asked for, or nothing; empty if it is that."""
     sentences = [] if asked.is_refused else _why_not(offers, asked, chosen)
     is_other = chosen is not None and chosen.slug != asked.profile
-    if chosen is not None and (sentences or (asked.is_refused and is_other)):
+    if chosen is not None and is_other and (sentences or asked.is_refused):
         sentences.append(_("{title} is chosen instead.").format(title=chosen.title))
     if chosen is None:
         sentences.append(
@@ -122,8 +122,15 @@ def _why_not(
     wanted = next((offer for offer in offers if offer.slug == asked.profile), None)
     if wanted is None and (asked.profile or not asked.holds):
         if asked.is_linked:
-            return [_("What the link asks for is not offered to you.")]
+            return [
+                _(
+                    "What the link asks for is not offered to you. Ask whoever sent it, or the "
+                    "people who run this hub."
+                )
+            ]
         return [_("What you chose last is not offered to you any more.")]
+    if wanted is not None and wanted is chosen and asked.is_linked:
+        return [_("The link that you followed asks for {title}.").format(title=wanted.title)]
     if wanted is None or wanted is chosen or chosen is None:
         return []
     words: dict[bool, Any] = {

@@ -140,7 +140,8 @@ class PresentedOffer:
 
     Attributes:
         default: whether it is started if no profile is chosen.
-        facts: cpu, memory, how long it runs at most, and which files survive a stop, in words.
+        facts: cpu, memory, and how long it runs at most, in words.
+        files: what becomes of them when the server stops, in words.
         session_limit: seconds that it runs at most; None if there is no limit.
         options: of an entry of KubeSpawner's own list; the rest is as with their defaults.
         granted_by: the person's own group, or their name, by which they may have it.
@@ -162,6 +163,7 @@ class PresentedOffer:
     cpu: PresentedAmounts
     memory: PresentedAmounts
     facts: tuple[str, ...]
+    files: tuple[str, ...]
     session_limit: int | None
     images: tuple[PresentedImage, ...]
     options: tuple[PresentedOption, ...]

@@ -48,8 +48,5 @@ def instead(offer: Offer | None) -> str:
     """What somebody may start instead of what they cannot have, in a sentence."""
     if offer is None:
         return _("Nothing else can be started at the moment; try again later.")
-    words = _(
-        "The nearest that can be started is {profile} ({availability}): choose it on the spawn "
-        "page."
-    )
+    words = _("The nearest that can be started is {profile} ({availability}).")
     return words.format(profile=offer.profile.title, availability=availability(offer))

@@ -48,7 +48,9 @@
       }
       say(link, words.wordsCopied);
     });
-    link.addEventListener("contextmenu", () => (link.href = address(link)));
+    const card = link.closest(".gpuspawner-card");
+    card.addEventListener("change", () => (link.href = address(link)));
+    link.href = address(link);
   }
 
   function say(link, text) {
@@ -77,6 +79,14 @@
     const button = document.querySelector("#spawn_form [type=submit]");
     if (event.persisted && button?.classList.contains("hidden")) window.location.reload();
   });
+
+  // To load a page again that came of sending the form would send it again.
+  if (document.querySelector(".spawn-error-msg"))
+    window.history.replaceState(null, "", window.location.href);
+
+  // Who follows a link wants to see what it chose.
+  if (window.location.pathname.endsWith("/gpuspawner/choose"))
+    form.querySelector(".gpuspawner-card:has(input:checked)")?.scrollIntoView({ block: "center" });
 
   const search = document.getElementById("gpuspawner-search");
   const query = document.getElementById("gpuspawner-query");

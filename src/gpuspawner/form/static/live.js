@@ -173,8 +173,17 @@
     // It was so when the page was loaded.
     const none = document.getElementById("gpuspawner-none");
     if (none) none.hidden = [...cards.values()].some((each) => each.canChoose);
-    if (!card || card.canChoose || isAway || isFailed) notice("selected");
-    else notice("selected", filled(words.wordsSelected, card));
+    const lost = card && !card.canChoose && !isAway && !isFailed;
+    const text = lost ? filled(words.wordsSelected, card) : "";
+    // Beside the button, which is always in sight; a page of the operator's own has no such place.
+    const place = document.getElementById("gpuspawner-warning");
+    form?.classList.toggle("gpuspawner-lost", Boolean(lost));
+    if (!place) {
+      notice("selected", ...(text ? [text] : []));
+      return;
+    }
+    place.hidden = !text;
+    if (place.textContent !== text) place.textContent = text;
   }
 
   // --- What is announced: rarely, and what was so and is so again, not at all ---
