@@ -197,6 +197,14 @@ def test_any_json_is_a_selection_or_is_refused_in_words_of_bounded_length(option
         assert selection.image is None or selection.image in selection.profile.images
 
 
+def test_of_a_closed_profile_no_choice_is_read() -> None:
+    asked = {"profile": "gpu", "image": "gone"}
+    selection = read_selection(asked, CATALOG, lambda profile: profile.slug != "gpu")
+    assert selection == Selection(CATALOG.profiles[1])
+    with pytest.raises(SelectionError):
+        read_selection(asked, CATALOG, lambda _: True)
+
+
 @given(JSON)
 def test_a_selection_survives_the_database(options: Any) -> None:
     """JupyterHub stores options as JSON and reads them again at the next start."""

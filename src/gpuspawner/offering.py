@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -120,9 +120,11 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
     @property
     def _profile_asked_for(self) -> Profile | None:
         try:
-            return read_selection(self.user_options, self._judged_by or self.catalog).profile
+            catalog = self._judged_by or self.catalog
+            profile = read_selection(self.user_options, catalog, self._may_have(catalog)).profile
         except (CatalogError, SelectionError):
             return None
+        return profile if self._may_have(catalog)(profile) else None
 
     def place_in_line(self) -> PlaceInLine:
         """The place of this server's pod among those that wait."""
@@ -179,12 +181,18 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
 
     def _selection_or_refuse(self, catalog: Catalog) -> Selection:
         try:
-            return read_selection(self.user_options, catalog)
+            return read_selection(self.user_options, catalog, self._may_have(catalog))
         except SelectionError as error:
             if self._profile_list.is_failing:
                 # What was asked for may well be of the list that cannot be had.
                 raise SpawnRefusedError(503, "misconfigured", _list_fails()) from error
             raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_(_CHOOSE)}") from error
+
+    def _may_have(self, catalog: Catalog) -> Callable[[Profile], bool]:
+        def is_open(profile: Profile) -> bool:
+            return decide(catalog.rules_for(profile.slug), self.person, profile.slug).allowed
+
+        return is_open
 
     def _refuse_profile(self, selection: Selection) -> NoReturn:
         words = (

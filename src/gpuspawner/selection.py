@@ -7,7 +7,7 @@ or the database. None of them was checked by anybody before.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from reprlib import Repr
 from typing import Any, Final
@@ -54,10 +54,22 @@ class Selection:
     options: Chosen = field(default_factory=dict)
 
 
-def read_selection(options: object, catalog: Catalog) -> Selection:
+def _to_all(_profile: Profile) -> bool:
+    return True
+
+
+def read_selection(
+    options: object, catalog: Catalog, is_open: Callable[[Profile], bool] = _to_all
+) -> Selection:
     """The selection that `options` ask for; without a ``profile`` in them, the default profile.
 
     The body of JupyterHub 6's API is understood on 5 as well, where all of it is the options.
+
+    Args:
+        options: as they came.
+        catalog: where profiles are looked up.
+        is_open: whether somebody may have a profile. Of one that they may not have, no choices are
+            read: words on these would tell them what it is.
 
     Raises:
         SelectionError: they are malformed, or name what the catalog does not have.
@@ -71,6 +83,8 @@ def read_selection(options: object, catalog: Catalog) -> Selection:
     slug = options.get("profile")
     by_default = slug is None or slug == ""
     profile = _default(catalog) if by_default else _profile(slug, catalog)
+    if not is_open(profile):
+        return Selection(profile, None, by_default)
     if profile.entry is not None:
         # What belongs to no option of its own is passed over, as KubeSpawner does.
         return Selection(profile, None, by_default, _chosen(options, profile))

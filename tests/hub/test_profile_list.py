@@ -163,6 +163,19 @@ async def test_what_is_closed_to_a_person_is_so_at_every_door(
     assert "Choose one of those on the spawn page" in answer.text
 
 
+async def test_words_on_its_choices_do_not_tell_what_a_closed_profile_is(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("students")
+    closed = await refusal(hub, name, {"profile": "gpu", "image": "gone"})
+    none = await refusal(hub, name, {"profile": "upg", "image": "gone"})
+    assert closed == none.replace("upg", "gpu")
+    # What the page of a start names, as long as it is under way.
+    spawner = hub.app.users[name].spawner
+    spawner.user_options = {"profile": "gpu"}
+    assert spawner.profile_title == ""
+
+
 async def test_whom_they_are_open_to_starts_them(hub: Hub, new_name: Callable[[str], str]) -> None:
     name = new_name("gpu-users")
     assert gpus(await started(hub, name, {"profile": "gated"})) == "1"
