@@ -162,6 +162,9 @@ def test_the_catalog_s_rules_are_for_its_own_profiles() -> None:
                 "ALLOWED_USERS",
                 "allowed_user",
                 "allowed_teams",
+                "groups",
+                "Users",
+                "access",
             )
         ),
         pytest.param(
@@ -181,6 +184,11 @@ def test_the_catalog_s_rules_are_for_its_own_profiles() -> None:
             with_option(allowed_groups=["hpc"]),
             "profile_options.size.allowed_groups: an option cannot be gated; write it in its",
             id="a gate of an option as a whole",
+        ),
+        pytest.param(
+            with_option(groups=["hpc"]),
+            "profile_options.size.groups: an option cannot be gated",
+            id="a gate of the catalog's in an option",
         ),
         pytest.param(
             unlisted(allowed_groups="hpc"),

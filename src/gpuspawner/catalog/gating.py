@@ -17,6 +17,14 @@ GATES: Final = ("allowed_groups", "allowed_users")
 _LIST: Final = 'write a list of names, such as ["gpu-users"]; * and ? are wildcards'
 _CLOSE: Final = 0.8
 _LONGEST_KEY: Final = 80
+_OF_THE_CATALOG: Final = {
+    "access": GATES[0],
+    "group": GATES[0],
+    "groups": GATES[0],
+    "user": GATES[1],
+    "users": GATES[1],
+}
+"""What closes a profile of the catalog: who knows these writes them here, too."""
 
 
 def access_of(part: Mapping[Any, Any], slug: str = "*") -> AccessRule:
@@ -41,7 +49,7 @@ def gate_faults(part: Mapping[Any, Any]) -> Iterator[Finding]:
         if gate in part and not _is_list_of_names(part[gate]):
             yield Finding((gate,), f"expected a list of names, found {shown(part[gate])}", _LIST)
     for key in part:
-        if isinstance(key, str) and key not in GATES and (meant := _meant(key)):
+        if isinstance(key, str) and key not in GATES and (meant := meant_gate(key)):
             yield Finding((key,), "unknown key", f"did you mean {meant!r}?")
 
 
@@ -51,10 +59,13 @@ def _is_list_of_names(value: Any) -> bool:
     )
 
 
-def _meant(key: str) -> str | None:
+def meant_gate(key: str) -> str | None:
+    """Which of `GATES` a key is, or was probably meant for; None if for none of them."""
     if len(key) > _LONGEST_KEY:
         return None
     folded = key.casefold().replace("-", "_")
+    if folded in _OF_THE_CATALOG:
+        return _OF_THE_CATALOG[folded]
     close = get_close_matches(folded, GATES, n=1, cutoff=_CLOSE)
     if close:
         return close[0]

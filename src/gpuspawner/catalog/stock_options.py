@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from gpuspawner.catalog.gating import access_of, gate_faults
+from gpuspawner.catalog.gating import access_of, gate_faults, meant_gate
 from gpuspawner.catalog.options import (
     UNLISTED,
     OptionChoice,
@@ -110,7 +110,7 @@ def _unlisted(
 
 def _misplaced(option: Mapping[Any, Any], path: Path) -> Iterator[Finding]:
     for key in option:
-        if isinstance(key, str) and key.casefold().startswith("allow"):
+        if isinstance(key, str) and meant_gate(key):
             yield Finding((*path, key), "an option cannot be gated", "write it in its choices")
 
 
