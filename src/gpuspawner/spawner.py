@@ -61,6 +61,15 @@ class GPUSpawner(OfferingKubeSpawner):
         """Nothing: options are applied in `load_user_options`, after they were judged."""
         return lambda *_ignored: None
 
+    @default("options_form")
+    def _options_form_default(self) -> Callable[..., Any]:
+        """Ours. JupyterHub asks on each of its pages whether there is one.
+
+        KubeSpawner would answer with its own form of ``profile_list``, made there and then; of a
+        list with a mistake it cannot make one.
+        """
+        return type(self).get_options_form
+
     async def get_options_form(self) -> str:
         """The spawn form, judged at this moment.
 

@@ -347,6 +347,29 @@ async def test_a_list_that_a_hook_writes_into_counts_as_it_is_then(
     assert list(await cards(hub, name)) == ["cpu", "one"]
 
 
+async def test_pages_of_the_hub_stand_whatever_the_list_is(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    """JupyterHub asks on each whether there is a form, for which KubeSpawner renders its own."""
+    name = new_name("students")
+    visitor = await hub.visitor(name)
+    spawner = hub.app.users[name].spawner
+    spawner.profile_list = [
+        {"description": "of no name"},
+        {
+            "display_name": "Written",
+            "profile_options": {"note": {"unlisted_choice": {"enabled": True}}},
+        },
+    ]
+    # As for who comes for the first time with that list.
+    spawner._trait_values.pop("options_form", None)
+    for page in ("hub/home", "hub/spawn"):
+        answer = await visitor.get(page)
+        assert answer.status == 200
+        assert "options_form: true" in answer.text
+    assert 'name="profile-option-written--note--unlisted-choice"' in answer.text
+
+
 async def test_how_long_one_may_wait_is_known_before_the_start(
     hub: Hub, new_name: Callable[[str], str]
 ) -> None:
