@@ -144,6 +144,32 @@ async def test_a_cluster_that_fails_is_unknown_and_comes_back(
         await expect(page.locator(AGE)).to_contain_text(re.compile(r"^Checked "), timeout=SLOW)
 
 
+async def test_what_becomes_unknown_is_not_said_to_start(
+    browser: Browser, hub: Hub, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_the_form(browser, hub, name, directly=True) as page:
+        await settled(page)
+        with neighbour(hub, 2):
+            await stands(page, "gpu", "busy")
+            await page.locator("#gpuspawner-cpu").check()
+            [entry] = next(iter(shared._shared.values())).values()
+            fault = hub.cluster.faults.add(Drop(), times=None)
+            hub.cluster.faults.sever()
+            with monkeypatch.context() as patch:
+                clock = entry.watch._clock
+                patch.setattr(entry.watch, "_clock", lambda: clock() + 100)
+                await stands(page, "gpu", "unknown")
+                await expect(page.locator("#gpuspawner-gpu")).to_be_enabled()
+                news = page.locator(NEWS)
+                await expect(news).to_contain_text(
+                    "Plain CPU, which is selected: unknown", timeout=SLOW
+                )
+                assert "can be started now" not in await news.inner_text()
+            hub.cluster.faults.remove(fault)
+            await stands(page, "gpu", "busy")
+        await expect(news).to_contain_text("One GPU can be started now.", timeout=SLOW)
+
+
 async def test_behind_a_proxy_that_keeps_the_stream_back_it_asks(
     browser: Browser, hub: Hub, name: str
 ) -> None:
@@ -255,6 +281,7 @@ async def test_another_list_of_profiles_is_offered_and_does_not_come_by_itself(
         await expect(page.locator("#gpuspawner-changed")).to_contain_text(
             "The list of profiles has changed", timeout=SLOW
         )
+        await expect(page.locator(NEWS)).to_contain_text("The list of profiles has changed")
         await says(page, "huge", "not offered to you any more")
         await expect(page.locator("#gpuspawner-huge")).to_be_disabled()
         await page.get_by_role("link", name="load this page again").click()

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from tests.hub.conftest import HERE, PASSWORD, Hub, configuration, running_hub
+from tests.hub.test_live import neighbour
+from tests.hub.test_profile_list import GPU, GPU_PLACE
 
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
@@ -30,7 +32,12 @@ LISTED: list[dict[str, Any]] = [
                 },
             }
         },
-    }
+    },
+    {
+        "display_name": "Written",
+        "kubespawner_override": {"extra_resource_limits": {GPU: "1"}, **GPU_PLACE},
+        "profile_options": {"note": {"unlisted_choice": {"enabled": True}}},
+    },
 ]
 WRITTEN = "#profile-option-sized--image--unlisted-choice"
 
@@ -79,3 +86,15 @@ async def test_what_is_written_is_what_starts(hub: Hub, browser: Browser, script
     await hub.visitor(name)
     await hub.cluster.wait_until(lambda: hub.app.users[name].spawner.ready, 30)
     await hub.stop_server(name)
+
+
+async def test_what_has_to_be_written_can_be_once_there_is_room(hub: Hub, browser: Browser) -> None:
+    page = await browser.new_page()
+    with neighbour(hub, 2):
+        await spawn_page(hub, page, "students-3")
+        await expect(page.locator("#gpuspawner-written")).to_be_disabled()
+        field = page.locator("#profile-option-written--note--unlisted-choice")
+        await expect(field).to_be_disabled()
+    await expect(page.locator("#gpuspawner-written")).to_be_enabled(timeout=20_000)
+    await expect(field).to_be_enabled()
+    await page.close()

@@ -98,7 +98,7 @@
   function enable(card) {
     // A disabled radio is not sent with the form, and what is disabled loses the focus.
     const may = card.canChoose || card.radio.checked;
-    for (const control of [card.radio, ...card.element.querySelectorAll("select")]) {
+    for (const control of [card.radio, ...card.element.querySelectorAll("[data-option]")]) {
       control.disabled = !may && control !== document.activeElement;
     }
   }
@@ -145,10 +145,13 @@
       if (news) news.before(element);
       else page.append(element);
     }
+    const text = parts.map((part) => part.textContent ?? part).join("");
+    const isNews = text && (element.hidden || element.textContent !== text);
     element.hidden = !parts.length;
-    if (parts.length && element.textContent !== parts.map((part) => part.textContent ?? part).join("")) {
-      element.replaceChildren(...parts);
-    }
+    if (!isNews) return;
+    element.replaceChildren(...parts);
+    // That of the selected card is said with what else changed of the cards.
+    if (name !== "selected") say([text]);
   }
 
   function fresh() {
@@ -193,7 +196,10 @@
   let speaking = 0;
 
   function noted(card) {
-    return { canChoose: card.canChoose, standing: card.standing };
+    const { standing, canChoose } = card;
+    // What is not known is tried, and what is busy can be waited for: neither can be started now.
+    const isUnknown = canChoose && standing === "unknown";
+    return { standing, isUnknown, canStart: canChoose && !isUnknown && standing !== "busy" };
   }
 
   for (const [slug, card] of cards) announced.set(slug, noted(card));
@@ -203,13 +209,17 @@
     const phrases = [];
     for (const [slug, card] of cards) {
       const before = announced.get(slug);
-      announced.set(slug, noted(card));
+      const after = noted(card);
+      const isSelected = card.radio.checked;
+      if (after.isUnknown && !isSelected) continue;
+      announced.set(slug, after);
       const { title } = card;
-      if (before.canChoose !== card.canChoose) {
-        const isSelected = card.radio.checked && !card.canChoose;
-        const template = card.canChoose ? words.wordsCan : words.wordsCannot;
-        phrases.push(filled(isSelected ? words.wordsSelected : template, { title }));
-      } else if (card.radio.checked && before.standing !== card.standing) {
+      const isOther = before.canStart !== after.canStart;
+      if (isOther && after.canStart && !before.isUnknown) {
+        phrases.push(filled(words.wordsCan, { title }));
+      } else if (isOther && !after.canStart && !(isSelected && card.canChoose)) {
+        phrases.push(filled(isSelected ? words.wordsSelected : words.wordsCannot, { title }));
+      } else if (isSelected && before.standing !== after.standing) {
         const sentence = card.now.querySelector(".gpuspawner-sentence") || card.now;
         const now = sentence.textContent.trim();
         phrases.push(filled(words.wordsSelectedNow, { title, now }));
