@@ -71,7 +71,7 @@ class LiveHandler(OffersHandler):
         if "text/event-stream" not in self.request.headers.get("Accept", ""):
             after = POLL_AFTER_WHEN_FULL if pages.is_full else POLL_AFTER
             self.set_header("Retry-After", str(after))
-            await pages.at_once(page.look())
+            await pages.at_once(page.look)
             self.write(msgspec.json.encode(page.event))
         elif pages.is_full:
             self.set_header("Retry-After", str(POLL_AFTER_WHEN_FULL))
@@ -84,7 +84,7 @@ class LiveHandler(OffersHandler):
         # nginx would keep events back to send more at once.
         self.set_header("X-Accel-Buffering", "no")
         self._page = page
-        looking = asyncio.ensure_future(pages.at_once(page.look()))
+        looking = asyncio.ensure_future(pages.at_once(page.look))
         try:
             await asyncio.wait((looking, page.ended), timeout=_FIRST_PATIENCE)
             if not looking.done() and not page.ended.done():

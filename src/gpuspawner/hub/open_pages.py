@@ -22,8 +22,10 @@ MOST_OF_ONE = 10
 """Streams to one person; the oldest makes way for one more."""
 _BREATH = 0.05
 """Seconds between two slices at least, so that an idle hub is not woken for each page."""
-_BEATS = 30
-"""Pages that are asked between two slices whether they were told nothing for long."""
+_BEAT_EVERY, _BEATS, _PARTS = 0.5, 30, 10
+"""Seconds after which some more pages are asked whether they were told nothing for long: so many,
+or such a part of all. Beside the slices, since a browser that hears nothing for 20 s says that the
+hub does not answer."""
 _PATIENCE = 0.05
 """Seconds that the others wait for one page, whose look may wait for the API server."""
 
@@ -64,7 +66,7 @@ class OpenPages:
         self._clock = clock
         self._turns: Turns[Page] = Turns()
         self._looking: dict[Page, asyncio.Task[None]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._door = asyncio.Lock()
         # By the time at which they were opened; those that were asked last, last.
         self._pages: dict[Page, float] = {}
@@ -85,8 +87,9 @@ class OpenPages:
             other.give_way()
         now = self._pages[page] = self._clock()
         self._turns.join(page, now)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._pace())
+        if not self._tasks or any(task.done() for task in self._tasks):
+            self._rest()
+            self._tasks = tuple(map(asyncio.create_task, (self._pace(), self._beats())))
 
     def closed(self, page: Page) -> None:
         """Look after a page no longer; does nothing if it is not looked after."""
@@ -95,15 +98,19 @@ class OpenPages:
         looking = self._looking.pop(page, None)
         if looking is not None and looking is not asyncio.current_task():
             looking.cancel()
-        if not self._pages and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if not self._pages:
+            self._rest()
 
-    async def at_once(self, work: Coroutine[Any, Any, None]) -> None:
+    def _rest(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = ()
+
+    async def at_once(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do `work` for a page out of turn; the event loop goes round once for each such page."""
         async with self._door:
             await asyncio.sleep(0)
-        await self._counted(work)
+        await self._counted(work())
 
     async def _counted(self, work: Coroutine[Any, Any, None]) -> None:
         timed = _Timed(work)
@@ -115,18 +122,19 @@ class OpenPages:
     async def _pace(self) -> None:
         while True:
             await asyncio.sleep(max(_BREATH, self._turns.wait(self._clock())))
-            self._beat()
             while page := self._turns.next(self._clock()):
                 await self._serve(page)
             self._turns.rest(self._clock())
 
-    def _beat(self) -> None:
-        now = self._clock()
-        # A few at a time, each page in turn: those that were opened at once are quiet at once.
-        for page in tuple(islice(self._pages, _BEATS)):
-            self._pages[page] = self._pages.pop(page)
-            with self._guarded(page):
-                page.beat(now)
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_EVERY)
+            now = self._clock()
+            # A few at a time, each page in turn: those that were opened at once are quiet at once.
+            for page in tuple(islice(self._pages, max(_BEATS, len(self._pages) // _PARTS))):
+                self._pages[page] = self._pages.pop(page)
+                with self._guarded(page):
+                    page.beat(now)
 
     async def _serve(self, page: Page) -> None:
         is_due = False
