@@ -12,9 +12,10 @@ from kubespawner import KubeSpawner
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.model import Node, Pod
 from gpuspawner.catalog import Catalog
-from gpuspawner.form import Preselection, render
+from gpuspawner.form import Preselection, edition, render
 from gpuspawner.offers import Situation, offers_in
 from gpuspawner.policy import Person
+from gpuspawner.presenting import presented_offers
 from gpuspawner.selection import read_selection
 
 from ..builders import GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
@@ -474,3 +475,15 @@ def test_the_memory_of_a_device_is_told_and_of_several_for_each() -> None:
     facts = [e.text for e in page_of(a_situation(catalog, *FREE)).all("li")]
     assert f"1 {TIMES} A100, 40{NO_BREAK}GiB, yours alone" in facts
     assert f"2 {TIMES} A100, 40{NO_BREAK}GiB each, all on one node, yours alone" in facts
+
+
+def test_another_edition_is_one_of_which_a_card_says_something_else() -> None:
+    def of(free: bool = True, **accelerator: Any) -> str:
+        known = {"title": "A100", "resource": GPU, "sharing": "exclusive", **accelerator}
+        catalog = a_catalog(a_profile(), accelerators={"a100": known})
+        pods = () if free else (a_pod(gpus=1),)
+        return edition(presented_offers(offers_in(a_situation(catalog, a_node(gpus=1), *pods))))
+
+    assert of() == of(free=False)
+    assert of() != of(title="H100")
+    assert of() != of(sharing="time-slicing", shared_by=4)

@@ -233,6 +233,21 @@ async def test_a_hook_that_fails_is_tried_again(hub: Hub, new_name: Callable[[st
     assert len(asked) == 2
 
 
+async def test_the_hook_runs_for_the_spawner_that_takes_the_place_of_one_that_failed(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    name = new_name("gpu-users")
+    await hub.visitor(name)
+    user, ran = hub.app.users[name], []
+    async with listening(hub, name) as stream:
+        await stream.next()
+        user.spawners.pop("")
+        user.spawner.auth_state_hook = lambda spawner, _: ran.append(spawner)
+        with neighbour(hub, 1):
+            await stream.until(lambda event: event.get("cards"))
+    assert ran == [user.spawner]
+
+
 async def test_another_catalog_has_another_token_and_all_its_cards(
     hub: Hub, new_name: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -121,7 +121,10 @@ def now(offers: Sequence[PresentedOffer], links: PageLinks | None) -> tuple[Now,
 def edition(offers: Sequence[PresentedOffer]) -> str:
     """A word for the list of cards: where it is the same, cards differ by `now` alone."""
     same = [
-        (each.slug, each.title, each.description, each.facts, each.images, each.options)
+        (
+            *(each.slug, each.title, each.description, each.kind, each.granted_by),
+            *(each.accelerator, each.facts, each.images, each.options),
+        )
         for each in offers
     ]
     return sha256(repr(same).encode()).hexdigest()[:12]

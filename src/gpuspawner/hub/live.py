@@ -162,7 +162,7 @@ class LivePage:
         # Apart, so that those who came at once, after a restart, do not come again at once.
         self._ends_at = now + uniform(0.8, 1.0) * _LONGEST  # noqa: S311 - to spread load
         self._asks_at = now + _MAY_STILL
-        self._is_prepared = False
+        self._prepared: GPUSpawner | None = None
         self._ground: object = None
         self._look_at = 0.0
         self._looked_at, self._freshness = now, Freshness("starting")
@@ -228,9 +228,10 @@ class LivePage:
             return
         now = time.monotonic()
         try:
-            if not self._is_prepared:
+            # JupyterHub puts another one in the place of one that failed.
+            if self._prepared is not spawner:
                 await self._handler._prepare_as_for_the_page(spawner)
-                self._is_prepared = True
+                self._prepared = spawner
             ground = _ground_of(spawner)
             offers = await spawner.offers()
             self.event = self._news.of(offers)
