@@ -150,7 +150,8 @@ async def test_what_becomes_unknown_is_not_said_to_start(
     async with on_the_form(browser, hub, name, directly=True) as page:
         await settled(page)
         with neighbour(hub, 2):
-            await stands(page, "gpu", "busy")
+            news = page.locator(NEWS)
+            await expect(news).to_contain_text("One GPU can no longer be started.", timeout=SLOW)
             await page.locator("#gpuspawner-cpu").check()
             [entry] = next(iter(shared._shared.values())).values()
             fault = hub.cluster.faults.add(Drop(), times=None)
@@ -160,7 +161,6 @@ async def test_what_becomes_unknown_is_not_said_to_start(
                 patch.setattr(entry.watch, "_clock", lambda: clock() + 100)
                 await stands(page, "gpu", "unknown")
                 await expect(page.locator("#gpuspawner-gpu")).to_be_enabled()
-                news = page.locator(NEWS)
                 await expect(news).to_contain_text(
                     "Plain CPU, which is selected: unknown", timeout=SLOW
                 )
@@ -253,6 +253,24 @@ async def test_a_hidden_tab_lets_go_of_its_stream_and_takes_it_up_again(
             await stands(page, "gpu", "busy")
             assert len(pages(hub)) == 1
         await stands(page, "gpu", "free")
+
+
+async def test_what_was_so_an_hour_ago_is_soon_unknown_where_the_hub_is_away(
+    browser: Browser, hub: Hub, name: str
+) -> None:
+    async with on_the_form(browser, hub, name, directly=True) as page:
+        await settled(page)
+        await page.route("**/gpuspawner/live/**", lambda route: route.abort())
+        await page.evaluate(
+            """() => {
+                dispatchEvent(new Event("pagehide"));
+                const now = performance.now.bind(performance);
+                performance.now = () => now() + 3600000;
+                dispatchEvent(new Event("pageshow"));
+            }"""
+        )
+        card = page.locator('[data-profile="gpu"]')
+        await expect(card).to_have_attribute("data-standing", "unknown", timeout=14_000)
 
 
 async def test_it_leads_on_once_the_server_is_being_started_elsewhere(

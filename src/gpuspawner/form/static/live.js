@@ -13,6 +13,7 @@
   const RECONNECT = 1000;
   const RECONNECT_AT_MOST = 30000;
   const HIDDEN_FOR = 30000;
+  const WHEN_SEEN_AGAIN = 8000; // What a page showed when it was hidden long ago is believed no longer.
   const GATHER = 1000;
   const SPEAK_EVERY = 5000;
 
@@ -418,7 +419,8 @@
   function tick() {
     if (document.hidden) return;
     showAge();
-    if (!isRunning || performance.now() - Math.max(heardAt, startedAt) < SILENCE) return;
+    const patience = startedAt - heardAt > SILENCE ? WHEN_SEEN_AGAIN : SILENCE;
+    if (!isRunning || performance.now() - Math.max(heardAt, startedAt) < patience) return;
     if (!isAway) say([words.wordsAwayNews || ""]);
     isAway = true;
     showAll();
