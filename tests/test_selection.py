@@ -374,3 +374,10 @@ def test_a_text_of_a_form_counts_if_the_choice_says_so(
     sent: dict[str, str], meant: dict[str, str]
 ) -> None:
     assert of_form({"profile": "sized", **sent}) == {"profile": "sized", **meant}
+
+
+def test_a_pattern_that_takes_ages_is_given_up() -> None:
+    endless = {**WRITTEN, "validation_regex": "([a-z0-9]+[._/-]?)+:[a-z0-9]+"}
+    options = {"profile": "sized", "size--unlisted-choice": "a" * 512}
+    with pytest.raises(SelectionError, match="is not of the form that it takes"):
+        read_selection(options, sized(unlisted_choice=endless))

@@ -6,11 +6,12 @@ or the database. None of them was checked by anybody before.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from reprlib import Repr
 from typing import Any, Final
+
+import regex
 
 from gpuspawner.catalog import (
     UNLISTED,
@@ -30,6 +31,8 @@ _ENVELOPE = frozenset({"user_options", "display_name"})
 _SHOWN_LENGTH = 80
 _LONGEST_WRITTEN: Final = 512
 """Characters of what is written instead of choosing; image references are shorter."""
+_LONGEST_MATCH = 0.02
+"""Seconds. A pattern may take ages over a text that is made for that; the hub waits meanwhile."""
 _brief = Repr()
 _brief.maxstring = _brief.maxother = _SHOWN_LENGTH
 _brief.maxlevel = 2
@@ -194,7 +197,7 @@ def _written(text: object, option: ProfileOption, profile: Profile) -> str:
         raise SelectionError(
             words.format(profile=profile.title, option=unlisted.title, most=_LONGEST_WRITTEN)
         )
-    if unlisted.pattern and not re.fullmatch(unlisted.pattern, text):
+    if unlisted.pattern and not _is_of_form(unlisted.pattern, text):
         raise _not_as_described(unlisted, profile)
     return text
 
@@ -203,6 +206,14 @@ def _not_as_described(unlisted: UnlistedChoice, profile: Profile) -> SelectionEr
     words = _("What was written as {option} of {profile} is not of the form that it takes.")
     message = f" {unlisted.message.rstrip('.')}." if unlisted.message else ""
     return SelectionError(words.format(option=unlisted.title, profile=profile.title) + message)
+
+
+def _is_of_form(pattern: str, text: str) -> bool:
+    """Whether the operator's pattern matches all of it; not, where that takes too long to tell."""
+    try:
+        return regex.fullmatch(pattern, text, timeout=_LONGEST_MATCH) is not None
+    except (TimeoutError, regex.error):
+        return False
 
 
 def _is_plain(text: str) -> bool:

@@ -1,8 +1,8 @@
 """KubeSpawner, made to speak the language of whoever began a start.
 
-Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is set in the task that makes a form and in
-the one that begins a start, on ``get_state`` and ``load_state``, through
-which the next hub speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
+Of JupyterHub 5.5 and 6.1 this leans on ``handler``, which is set in the task that makes a form and
+in the one that begins a start, on ``get_state`` and ``load_state``, through which the next hub
+speaks the same; of KubeSpawner 7.0 and 7.1 on ``start``, which begins a task.
 """
 
 from __future__ import annotations
