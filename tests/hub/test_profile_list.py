@@ -204,7 +204,7 @@ async def test_a_choice_that_does_not_fit_is_refused_with_words_at_the_start(
     found = await cards(hub, name)
     assert found["sized-stock"][0] == "free"
     message = await refusal(hub, name, {"profile": "sized-stock", "size": "huge"}, 422)
-    assert message.startswith("Sized (stock) cannot be started now.")
+    assert message.startswith("Sized (stock) cannot be started.")
     assert message.endswith("[never-fits]")
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MISSING = (
     "unknown: the hub is not allowed to see the cluster "
-    "(list nodes, list pods, watch nodes, watch pods)"
+    "(list nodes, list pods, watch nodes and watch pods)"
 )
 
 
