@@ -63,7 +63,9 @@ async def settled(page: Page) -> None:
     """Wait until the page shows what it is sent, and not what it was loaded with."""
     heard = page.locator("#gpuspawner[data-heard-by]")
     await expect(heard).to_have_attribute("data-heard-by", "stream", timeout=SLOW)
-    await expect(page.locator(AGE)).to_contain_text(re.compile(r"^Checked "), timeout=SLOW)
+    await expect(page.locator(AGE)).to_contain_text(
+        re.compile(r"^Kept up to date\. "), timeout=SLOW
+    )
     await stands(page, "gpu", "free")
 
 
@@ -88,14 +90,14 @@ async def test_it_fills_and_empties_and_the_choice_stays(
             await expect(radio).to_be_enabled()
             await expect(image).to_be_focused()
             await expect(image).to_have_value("nightly")
-            await expect(page.locator("#gpuspawner-selected")).to_contain_text(CANNOT)
+            await expect(page.locator("#gpuspawner-warning")).to_contain_text(CANNOT)
             await expect(page.locator(NEWS)).to_contain_text(CANNOT, timeout=SLOW)
             await expect(page.locator('[data-profile="gpu"]')).to_have_class(
                 re.compile("gpuspawner-off")
             )
             await page.locator("#gpuspawner-cpu").check()
             await expect(radio).to_be_disabled()
-            await expect(page.locator("#gpuspawner-selected")).to_be_hidden()
+            await expect(page.locator("#gpuspawner-warning")).to_be_hidden()
         await stands(page, "gpu", "free")
         await expect(radio).to_be_enabled()
         await expect(page.locator(NEWS)).to_contain_text("One GPU can be started", timeout=SLOW)
@@ -141,7 +143,9 @@ async def test_a_cluster_that_fails_is_unknown_and_comes_back(
         hub.cluster.faults.remove(fault)
         await stands(page, "gpu", "free")
         await expect(page.locator("#gpuspawner-gpu")).to_be_checked()
-        await expect(page.locator(AGE)).to_contain_text(re.compile(r"^Checked "), timeout=SLOW)
+        await expect(page.locator(AGE)).to_contain_text(
+            re.compile(r"^Kept up to date\. "), timeout=SLOW
+        )
 
 
 async def test_what_becomes_unknown_is_not_said_to_start(

@@ -32,7 +32,7 @@
     const url = new URL(link.href);
     for (const control of link.closest(".gpuspawner-card").querySelectorAll("[data-option]"))
       url.searchParams.set(control.dataset.option, control.value);
-    return url.href;
+    return url.pathname + url.search;
   }
 
   for (const link of form.querySelectorAll(".gpuspawner-link")) {
