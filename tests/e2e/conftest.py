@@ -9,14 +9,14 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -31,6 +31,7 @@ FLAGS = [
 ]
 PASSWORD = "let-me-in"
 START_SECONDS = 120
+CLOSE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,14 @@ async def running_browser(**options: Any) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, **options)
         yield browser
-        await browser.close()
+        await closed(browser)
+
+
+async def closed(what: Browser | BrowserContext) -> None:
+    """Close it; chromium now and then never answers, where a page was on its way to another."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await what.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

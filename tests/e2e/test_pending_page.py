@@ -18,6 +18,8 @@ from tests.hub.conftest import HERE, PASSWORD, Hub, configuration, running_hub
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
+from .conftest import closed
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SLOW = 30_000
@@ -65,7 +67,7 @@ async def on_the_form(
     await page.click("#login_submit")
     await page.goto(f"{base}spawn")
     yield page
-    await context.close()
+    await closed(context)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from .conftest import PASSWORD, Demo
+from .conftest import PASSWORD, Demo, closed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,7 +42,7 @@ async def signed_in(browser: Browser, demo: Demo, name: str) -> AsyncIterator[Pa
     await page.click("#login_submit")
     await page.wait_for_url("**/hub/spawn")
     yield page
-    await context.close()
+    await closed(context)
 
 
 async def offered(page: Page, demo: Demo) -> dict[str, str]:
