@@ -33,6 +33,9 @@ async def a_hub(cluster: SimCluster, database: str) -> AsyncIterator[Hub]:
     config.GPUSpawner.access_mode = PAGE
     async with running_hub(cluster, config, database) as hub:
         yield hub
+    # A hub that ends takes its connections with it; this one's process goes on.
+    hub.app.db.close()
+    hub.app.session_factory.kw["bind"].dispose()
 
 
 async def offered(hub: Hub, name: str, slugs: set[str]) -> None:
