@@ -34,6 +34,7 @@ async def a_hub(cluster: SimCluster, database: str) -> AsyncIterator[Hub]:
     async with running_hub(cluster, config, database) as hub:
         yield hub
     # A hub that ends takes its connections with it; this one's process goes on.
+    in_force_of(hub.app).store.close()
     hub.app.db.close()
     hub.app.session_factory.kw["bind"].dispose()
 
