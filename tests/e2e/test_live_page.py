@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -22,6 +23,7 @@ from .test_pending_page import SLOW, on_the_form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PATIENT = 2 * SLOW  # a busy hub gives its open pages little time
 NEWS, AGE = "#gpuspawner-news", "#gpuspawner-age"
 CANNOT = "One GPU is selected and can no longer be started."
 _numbers = count(1)
@@ -49,22 +51,37 @@ def name() -> str:
     return f"gpu-users-{next(_numbers)}"
 
 
+@contextmanager
+def silent(hub: Hub) -> Iterator[None]:
+    """A cluster that does not answer, since long enough for that to be noticed."""
+    [entry] = next(iter(shared._shared.values())).values()
+    fault = hub.cluster.faults.add(Drop(), times=None)
+    hub.cluster.faults.sever()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            clock = entry.watch._clock
+            patch.setattr(entry.watch, "_clock", lambda: clock() + 100)
+            yield
+    finally:
+        hub.cluster.faults.remove(fault)
+
+
 async def stands(page: Page, slug: str, standing: str) -> None:
     card = page.locator(f'[data-profile="{slug}"]')
-    await expect(card).to_have_attribute("data-standing", standing, timeout=SLOW)
+    await expect(card).to_have_attribute("data-standing", standing, timeout=PATIENT)
 
 
 async def says(page: Page, slug: str, words: str) -> None:
     now = page.locator(f"#gpuspawner-{slug}--now")
-    await expect(now).to_contain_text(words, timeout=SLOW)
+    await expect(now).to_contain_text(words, timeout=PATIENT)
 
 
 async def settled(page: Page) -> None:
     """Wait until the page shows what it is sent, and not what it was loaded with."""
     heard = page.locator("#gpuspawner[data-heard-by]")
-    await expect(heard).to_have_attribute("data-heard-by", "stream", timeout=SLOW)
+    await expect(heard).to_have_attribute("data-heard-by", "stream", timeout=PATIENT)
     await expect(page.locator(AGE)).to_contain_text(
-        re.compile(r"^Kept up to date\. "), timeout=SLOW
+        re.compile(r"^Kept up to date\. "), timeout=PATIENT
     )
     await stands(page, "gpu", "free")
 
@@ -91,7 +108,7 @@ async def test_it_fills_and_empties_and_the_choice_stays(
             await expect(image).to_be_focused()
             await expect(image).to_have_value("nightly")
             await expect(page.locator("#gpuspawner-warning")).to_contain_text(CANNOT)
-            await expect(page.locator(NEWS)).to_contain_text(CANNOT, timeout=SLOW)
+            await expect(page.locator(NEWS)).to_contain_text(CANNOT, timeout=PATIENT)
             await expect(page.locator('[data-profile="gpu"]')).to_have_class(
                 re.compile("gpuspawner-off")
             )
@@ -100,7 +117,7 @@ async def test_it_fills_and_empties_and_the_choice_stays(
             await expect(page.locator("#gpuspawner-warning")).to_be_hidden()
         await stands(page, "gpu", "free")
         await expect(radio).to_be_enabled()
-        await expect(page.locator(NEWS)).to_contain_text("One GPU can be started", timeout=SLOW)
+        await expect(page.locator(NEWS)).to_contain_text("One GPU can be started", timeout=PATIENT)
         await expect(page.locator("#gpuspawner-cpu")).to_be_checked()
         cards = "[...document.querySelectorAll('[data-profile]')]"
         assert await page.evaluate(f"{cards}.every((card, i) => card === window.cards[i])")
@@ -124,54 +141,41 @@ async def test_focus_within_what_is_replaced_goes_to_its_like_or_to_the_radio(
 
 
 async def test_a_cluster_that_fails_is_unknown_and_comes_back(
-    browser: Browser, hub: Hub, name: str, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, hub: Hub, name: str
 ) -> None:
     async with on_the_form(browser, hub, name, directly=True) as page:
         await settled(page)
         await page.locator("#gpuspawner-gpu").check()
-        [entry] = next(iter(shared._shared.values())).values()
-        fault = hub.cluster.faults.add(Drop(), times=None)
-        hub.cluster.faults.sever()
-        with monkeypatch.context() as patch:
-            # Sooner than after 40 s.
-            clock = entry.watch._clock
-            patch.setattr(entry.watch, "_clock", lambda: clock() + 100)
+        with silent(hub):
             await stands(page, "gpu", "unknown")
             await says(page, "gpu", "the cluster does not answer")
             await expect(page.locator(AGE)).to_contain_text("The cluster does not answer")
             await expect(page.locator("#gpuspawner-gpu")).to_be_enabled()
-        hub.cluster.faults.remove(fault)
         await stands(page, "gpu", "free")
         await expect(page.locator("#gpuspawner-gpu")).to_be_checked()
         await expect(page.locator(AGE)).to_contain_text(
-            re.compile(r"^Kept up to date\. "), timeout=SLOW
+            re.compile(r"^Kept up to date\. "), timeout=PATIENT
         )
 
 
 async def test_what_becomes_unknown_is_not_said_to_start(
-    browser: Browser, hub: Hub, name: str, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, hub: Hub, name: str
 ) -> None:
     async with on_the_form(browser, hub, name, directly=True) as page:
         await settled(page)
         with neighbour(hub, 2):
             news = page.locator(NEWS)
-            await expect(news).to_contain_text("One GPU can no longer be started.", timeout=SLOW)
+            await expect(news).to_contain_text("One GPU can no longer be started.", timeout=PATIENT)
             await page.locator("#gpuspawner-cpu").check()
-            [entry] = next(iter(shared._shared.values())).values()
-            fault = hub.cluster.faults.add(Drop(), times=None)
-            hub.cluster.faults.sever()
-            with monkeypatch.context() as patch:
-                clock = entry.watch._clock
-                patch.setattr(entry.watch, "_clock", lambda: clock() + 100)
+            with silent(hub):
                 await stands(page, "gpu", "unknown")
                 await expect(page.locator("#gpuspawner-gpu")).to_be_enabled()
                 await expect(news).to_contain_text(
-                    "Plain CPU, which is selected: unknown", timeout=SLOW
+                    "Plain CPU, which is selected: unknown", timeout=PATIENT
                 )
                 assert "can be started now" not in await news.inner_text()
-            hub.cluster.faults.remove(fault)
             await stands(page, "gpu", "busy")
-        await expect(news).to_contain_text("One GPU can be started now.", timeout=SLOW)
+        await expect(news).to_contain_text("One GPU can be started now.", timeout=PATIENT)
 
 
 async def test_behind_a_proxy_that_keeps_the_stream_back_it_asks(
@@ -180,7 +184,7 @@ async def test_behind_a_proxy_that_keeps_the_stream_back_it_asks(
     async with on_the_form(browser, hub, name) as page:
         await stands(page, "gpu", "free")
         heard = page.locator("#gpuspawner[data-heard-by]")
-        await expect(heard).to_have_attribute("data-heard-by", "asking", timeout=SLOW)
+        await expect(heard).to_have_attribute("data-heard-by", "asking", timeout=PATIENT)
         with neighbour(hub, 2):
             await stands(page, "gpu", "busy")
             await expect(page.locator("#gpuspawner-gpu")).to_be_disabled()
@@ -301,7 +305,7 @@ async def test_another_list_of_profiles_is_offered_and_does_not_come_by_itself(
         other.write_text(text)
         hub.app.users[name].spawner.catalog_file = str(other)
         await expect(page.locator("#gpuspawner-changed")).to_contain_text(
-            "The list of profiles has changed", timeout=SLOW
+            "The list of profiles has changed", timeout=PATIENT
         )
         await expect(page.locator(NEWS)).to_contain_text("The list of profiles has changed")
         await says(page, "huge", "not offered to you any more")

@@ -158,7 +158,9 @@ async def test_a_pod_that_waits_is_told_of_at_once_and_then_only_when_there_is_n
 
     listening = asyncio.create_task(listen())
     # The scheduler's event may be heard after what it says of the pod.
-    await hub.cluster.wait_until(lambda: told and told[-1].get("said"), 30)
+    await hub.cluster.wait_until(
+        lambda: told and "FailedScheduling" in str(told[-1].get("said")), 30
+    )
     assert told[-1]["message"] == WAITS
     assert current(told[-1]) == "scheduled"
     assert told[-1]["html_message"].startswith(f"{WAITS}<details>")
