@@ -396,12 +396,29 @@ def test_nothing_is_proven_behind_somebody_who_asks_for_something_else() -> None
 def test_those_before_are_alike_only_if_they_may_go_where_one_may() -> None:
     snapshot = two_nodes(busy("n1", 2, ends_by=60.0), busy("n2", 2, ends_by=90.0))
     me = a_waiter("me", SINGLE, "n1")
-    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 90.0 + LEEWAY
     tolerant = replace(SINGLE, tolerations=(Toleration(operator="Exists"),))
     assert bound(snapshot, me, a_waiter("first", tolerant, "n2")) is None
     assert bound(snapshot, me, a_waiter("first", SINGLE)) is None
     assert bound(snapshot, me, a_waiter("first", SINGLE, "a node that is gone")) is None
     assert bound(snapshot, me, a_waiter("not known yet", None)) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        pytest.param(30.0, 60.0, id="who goes before has theirs sooner and leaves this"),
+        pytest.param(90.0, 90.0, id="who goes before takes this, and theirs comes later"),
+        pytest.param(None, None, id="who goes before takes this, and theirs may never come"),
+    ],
+)
+def test_who_goes_before_may_take_what_is_kept_for_one_behind(
+    before: float | None, expected: float | None
+) -> None:
+    theirs = busy("n2", 2, ends_by=before)
+    snapshot = two_nodes(busy("n1", 2, ends_by=60.0), theirs)
+    found = bound(snapshot, a_waiter("me", SINGLE, "n1"), a_waiter("first", SINGLE, "n2"))
+    assert found == (None if expected is None else expected + LEEWAY)
 
 
 def test_a_pod_that_is_being_started_on_the_node_counts_once() -> None:
@@ -477,7 +494,7 @@ def test_those_before_are_not_alike_if_they_ask_for_other_ports_of_the_node() ->
     snapshot = two_nodes(busy("n1", 2, ends_by=60.0), busy("n2", 2, ends_by=90.0))
     me = a_waiter("me", SINGLE, "n1")
     with_port = replace(SINGLE, host_ports=(HostPort("", "TCP", 8443),))
-    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 60.0 + LEEWAY
+    assert bound(snapshot, me, a_waiter("first", SINGLE, "n2")) == 90.0 + LEEWAY
     assert bound(snapshot, me, a_waiter("first", with_port, "n2")) is None
 
 

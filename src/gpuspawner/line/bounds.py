@@ -2,13 +2,15 @@
 
 It is proven for who waits if the pods that end in time leave room on the node that is kept for
 them, beside all who go before as if those stayed for ever; and if whoever goes before and could use
-one of the nodes concerned asks for the same, so that it is all one who of them takes which. Pods
-that are not of this hub may still take the room: nobody can promise for those.
+one of the nodes concerned asks for the same. Who goes before takes what is free first, also what is
+kept for one behind, who then has theirs: so the time is the last of their times. Pods that are not
+of this hub may still take the room: nobody can promise for those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Pod, PodRequest
@@ -88,15 +90,30 @@ def proven_by(
             not examine_node(other.request, snapshot.nodes[name]).first for name in names
         ):
             return None
-    others = [one.pod for one in ahead if one.pod is not None and one.node == waiter.node]
+    latest = now
+    for one in (*alike, waiter):
+        moment = _free_where_kept(one, ahead, snapshot, now)
+        if moment is None:
+            return None
+        latest = max(latest, moment)
+    return latest + LEEWAY
+
+
+def _free_where_kept(
+    waiter: Waiter, ahead: Sequence[Waiter], snapshot: Snapshot, now: float
+) -> float | None:
+    """When the node where room is kept for `waiter` takes it, beside those of `ahead` before it."""
+    if waiter.request is None:
+        return None
+    before = takewhile(lambda one: one.key != waiter.key, ahead)
+    others = [one.pod for one in before if one.pod is not None and one.node == waiter.node]
     # Those that are being started may yet come here.
     others += [
         one.pod
         for one in snapshot.assumed
         if (waiter.node in one.nodes or not one.nodes) and one.pod.node != waiter.node
     ]
-    moment = free_by(request, state, others, now)
-    return None if moment is None else moment + LEEWAY
+    return free_by(waiter.request, snapshot.nodes[waiter.node], others, now)
 
 
 def _is_alike(one: PodRequest, other: PodRequest) -> bool:
