@@ -219,6 +219,23 @@ async def test_a_dual_is_not_starved_by_singles() -> None:
     assert sum(pod.requests.get(GPU, 0) for pod in hub.running()) == 2
 
 
+async def test_who_had_no_node_is_kept_the_one_that_somebody_before_lets_go() -> None:
+    hub = Hub([2], Random(1))
+    for slug in ("single", "single", "single", "dual"):
+        await hub.arrive(slug)
+    hub.schedule()
+    assert [one.node for one in hub.cluster.line.all()] == ["n0", ""]
+    hub.end(hub.running()[0])
+    await hub.take_turns()
+    [dual] = hub.waiting
+    assert [one.node for one in hub.cluster.line.all()] == ["n0"]
+    for pod in hub.running():
+        hub.end(pod)
+        await hub.arrive("single")
+        await hub.take_turns()
+    assert dual not in hub.waiting
+
+
 async def test_who_does_not_want_to_wait_is_refused_what_is_kept() -> None:
     hub = Hub([2], Random(1))
     hub.cluster.index.put_pod(a_pod("other", node="n0", gpus=1))

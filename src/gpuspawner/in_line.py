@@ -119,13 +119,13 @@ class PlaceInLine:
         seen = self._seen = {one.key: "" if one.pod is None else one.node for one in ahead}
         if before is None:
             return None
+        # Nodes become better for those behind only by who goes before them and lets one go.
+        let_go = {node for key, node in before.items() if node and seen.get(key) != node}
         if not own.node:
-            return None if time.monotonic() - self._chose_at >= _CHOOSE_AGAIN else set()
+            return None if time.monotonic() - self._chose_at >= _CHOOSE_AGAIN else let_go
         state, others = snapshot.nodes.get(own.node), kept_by(ahead).get(own.node, ())
         if state is None or own.request is None or not may_be_kept(own.request, state, others):
             return None
-        # Nodes become better for those behind only by who goes before them and lets one go.
-        let_go = {node for key, node in before.items() if node and seen.get(key) != node}
         return {own.node, *let_go} if let_go else set()
 
     async def _choose(self, own: Waiter, among: set[str] | None) -> None:
