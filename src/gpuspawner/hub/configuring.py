@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
-from gpuspawner.hub import choosing, live, offers, pending
+from gpuspawner.hub import admin, choosing, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
 from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.profile_list import has_profile_list
@@ -62,6 +62,7 @@ def setup(
     if access_mode is not None:
         c.GPUSpawner.access_mode = access_mode
     _add_pages(c)
+    admin.allow_hub_admins(c)
 
 
 def _add_pages(c: Any) -> None:
@@ -72,7 +73,13 @@ def _add_pages(c: Any) -> None:
     else:
         # Not a list as yet: before JupyterHub's own, and behind what the operator prepends.
         paths.insert(0, str(pending.TEMPLATES))
-    ours = [*pending.handlers(), *choosing.handlers(), *live.handlers(), *offers.handlers()]
+    ours = [
+        *pending.handlers(),
+        *choosing.handlers(),
+        *live.handlers(),
+        *offers.handlers(),
+        *admin.handlers(),
+    ]
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
         c.JupyterHub.extra_handlers = [*given, *ours]

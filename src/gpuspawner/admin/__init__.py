@@ -1,0 +1,38 @@
+"""What the admins' page shows: who may have what, by which rule, and what an edit would change.
+
+Pure values of what `gpuspawner.access` finds; the words are in the language spoken.
+"""
+
+from __future__ import annotations
+
+from gpuspawner.admin.drafting import Draft, RuleFields, applied, read_rules, written_rules
+from gpuspawner.admin.history import PresentedRevision, present_history, present_revision
+from gpuspawner.admin.overview import Overview, Row, Search, present_overview
+from gpuspawner.admin.previewing import PresentedPreview, present_preview
+from gpuspawner.admin.reasons import PresentedReason, present_reasons
+from gpuspawner.admin.saying import change_in_words, grant_in_words, rule_in_words
+from gpuspawner.admin.warning import PresentedRemark, present_remarks
+
+__all__ = [
+    "Draft",
+    "Overview",
+    "PresentedPreview",
+    "PresentedReason",
+    "PresentedRemark",
+    "PresentedRevision",
+    "Row",
+    "RuleFields",
+    "Search",
+    "applied",
+    "change_in_words",
+    "grant_in_words",
+    "present_history",
+    "present_overview",
+    "present_preview",
+    "present_reasons",
+    "present_remarks",
+    "present_revision",
+    "read_rules",
+    "rule_in_words",
+    "written_rules",
+]

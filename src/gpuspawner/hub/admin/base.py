@@ -1,0 +1,119 @@
+"""What the admins' handlers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyterhub import orm
+from jupyterhub.app import JupyterHub
+from jupyterhub.handlers.base import BaseHandler
+from sqlalchemy.orm import selectinload
+
+from gpuspawner.access import Effective
+from gpuspawner.hub.access import in_force_of
+from gpuspawner.hub.admin.rights import READ, WRITE, WithAccessRole
+from gpuspawner.in_force import InForce, InForceStatus
+from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
+from gpuspawner.policy import Person
+
+
+_MOST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom the hub knows."""
+
+    people: tuple[Person, ...]
+    groups: tuple[str, ...]
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(person.name for person in self.people)
+
+
+class AccessPage:
+    """What pages and the API need of the hub."""
+
+    db: Any
+    current_user: Any
+
+    @property
+    def in_force(self) -> InForce:
+        """What is in force in this hub."""
+        return in_force_of(JupyterHub.instance())
+
+    def known(self) -> Known:
+        """All users with their groups, and all groups, as the hub's database has them."""
+        users = self.db.query(orm.User).options(selectinload(orm.User.groups)).all()
+        people = (
+            Person(user.name, frozenset(group.name for group in user.groups)) for user in users
+        )
+        groups = (name for (name,) in self.db.query(orm.Group.name).order_by(orm.Group.name))
+        return Known(tuple(sorted(people, key=lambda person: person.name)), tuple(groups))
+
+    @property
+    def who(self) -> str:
+        """The name of who asks, as the audit has it; a service is said to be one."""
+        kind = getattr(self.current_user, "kind", "user")
+        name = self.current_user.name
+        return f"service {name}" if kind == "service" else str(name)
+
+
+class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore[misc] # JupyterHub has no types
+    """A page for admins, in the language that the browser asks for."""
+
+    template: str
+
+    def set_default_headers(self) -> None:
+        """JupyterHub's, and that no page is kept: it names people."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Accept-Language")
+
+    async def prepare(self) -> None:
+        """JupyterHub's, in the language that is asked for: each request has a task of its own."""
+        speak(accepted(self.request.headers.get("Accept-Language")))
+        await super().prepare()
+
+    async def show(self, status: InForceStatus, values: Mapping[str, Any], code: int = 200) -> None:
+        """Answer with the page.
+
+        Args:
+            status: what is in force.
+            values: for the template.
+            code: the status of the answer.
+        """
+        scopes = self.parsed_scopes
+        html = await self.render_template(
+            f"gpuspawner/{self.template}.html",
+            _=gettext,
+            ngettext=ngettext,
+            language=spoken(),
+            status=status,
+            can_write=WRITE in scopes and status.mode == "page",
+            has_write_scope=WRITE in scopes,
+            can_read=READ in scopes,
+            **values,
+        )
+        self.set_status(code)
+        self.set_header("Content-Language", spoken())
+        self.finish(html)
+
+    def number(self, name: str, otherwise: int = 1) -> int:
+        """A whole number of the query or the form; what is none counts as left out."""
+        return whole_number(self.get_argument(name, ""), otherwise)
+
+
+def whole_number(text: str, otherwise: int) -> int:
+    """A whole number of few digits, as people and forms write one."""
+    is_one = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_one else otherwise
+
+
+def revision_number(effective: Effective) -> int:
+    """From which revision an edit starts; 0 for the file."""
+    return effective.revision.number if effective.revision is not None else 0
