@@ -46,9 +46,9 @@ def _granted(grant: str) -> str:
     kind, _space, name = grant.partition(" ")
     match kind:
         case "group":
-            return _("group {names}").format(names=name)
+            return ngettext("group {names}", "groups {names}", 1).format(names=name)
         case "user":
-            return _("user {names}").format(names=name)
+            return ngettext("user {names}", "users {names}", 1).format(names=name)
         case _everyone:
             return _("everyone")
 

@@ -80,6 +80,8 @@ def _add_pages(c: Any) -> None:
         *offers.handlers(),
         *admin.handlers(),
     ]
+    # A dict, or what is to be put into one: what the operator has stays.
+    c.JupyterHub.template_vars.update({"gpuspawner_access_page": "GPU access"})
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
         c.JupyterHub.extra_handlers = [*given, *ours]

@@ -18,7 +18,6 @@ from gpuspawner.in_force import InForce, InForceStatus
 from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
 from gpuspawner.policy import Person
 
-
 _MOST_DIGITS = 6
 
 

@@ -235,7 +235,8 @@ def _rule(draft: Draft, at: int) -> dict[str, Any]:
         words = rule_in_words(AccessRule.model_validate(written))
     except ValueError:
         words = _("This rule is not complete, or cannot be read.")
-    deny = isinstance(written, dict) and bool(written.get("deny"))
+    # A rule of a later version may be no mapping at all.
+    deny = bool(dict(written or {}).get("deny"))
     return {"at": at, "words": words, "deny": deny, "is_open": draft.opened == at}
 
 

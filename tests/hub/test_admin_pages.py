@@ -1,0 +1,245 @@
+"""The admins' pages of the access on a real hub: rights, edits, undo, conflict, the mode "git"."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from html import unescape
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gpuspawner.access import PAGE
+from gpuspawner.hub.access import in_force_of
+from gpuspawner.hub.admin.rights import READ, ROLE
+from gpuspawner.simcluster.cluster import SimCluster
+
+from .conftest import Answer, Hub, Visitor, cards, configuration, running_hub
+from .doors import ADMIN
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OTHER = "admins-9"
+READER = "readers-1"
+PAGES = ("gpuspawner/admin", "gpuspawner/admin/rules", "gpuspawner/admin/why?user=students-1")
+EVIL = '"><script>alert(1)</script>&'
+
+
+def configured(cluster: SimCluster, mode: str) -> Any:
+    config = configuration(cluster)
+    config.GPUSpawner.access_mode = mode
+    config.JupyterHub.load_roles.append({"name": "readers", "scopes": [READ], "users": [READER]})
+    return config
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def hub(cluster: SimCluster) -> AsyncIterator[Hub]:
+    async with running_hub(cluster, configured(cluster, PAGE)) as hub:
+        yield hub
+
+
+def hidden(answer: Answer) -> dict[str, str]:
+    """The fields of the edit's form that nobody sees."""
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text)
+    return {name: unescape(value) for name, value in found if name != "_xsrf"}
+
+
+async def press(visitor: Visitor, page: Answer, button: str, **fields: str) -> Answer:
+    return await visitor.post_form(
+        "hub/gpuspawner/admin/rules", {**hidden(page), **fields, "do": button}
+    )
+
+
+async def added(visitor: Visitor, group: str, profile: str, page: Answer | None = None) -> Answer:
+    """The page with a draft that has one more rule."""
+    page = page or await visitor.get("hub/gpuspawner/admin/rules")
+    page = await press(visitor, page, "new")
+    return await press(visitor, page, "close", groups=group, profiles=profile, deny="no", place="")
+
+
+async def audit(hub: Hub) -> Any:
+    return in_force_of(hub.app).store.entries()[0]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "gpuspawner/admin/access.yaml", "api/gpuspawner/access"])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        pytest.param(ADMIN, 200, id="an admin may see it"),
+        pytest.param(READER, 200, id="so may who has the scope to read"),
+        pytest.param("students-1", 403, id="and nobody else"),
+    ],
+)
+async def test_who_may_see_it(hub: Hub, path: str, name: str, status: int) -> None:
+    await hub.visitor("students-1")
+    visitor = await hub.visitor(name)
+    if path.startswith("api/"):
+        answer = await visitor.api("GET", path.removeprefix("api/"))
+    else:
+        answer = await visitor.get(f"hub/{path}")
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("name", [READER, "students-1"])
+async def test_who_may_not_change_it_is_refused_and_that_is_noted(hub: Hub, name: str) -> None:
+    visitor = await hub.visitor(name)
+    answer = await visitor.post_form("hub/gpuspawner/admin/rules", {"do": "new"})
+    assert answer.status == 403
+    entry = await audit(hub)
+    assert (entry.who, entry.action, entry.outcome, entry.code) == (
+        name,
+        "edit",
+        "refused",
+        "forbidden",
+    )
+    answer = await visitor.api("PUT", "gpuspawner/access", {"access": [], "parent": 0})
+    assert answer.status == 403
+    assert (await audit(hub)).action == "save"
+
+
+async def test_a_change_needs_the_token_against_forgery(hub: Hub) -> None:
+    admin = await hub.visitor(ADMIN)
+    answer = await admin._send("POST", "hub/gpuspawner/admin/rules", data={"do": "new"})
+    assert answer.status == 403
+
+
+async def test_an_admin_no_more_may_not_any_more(hub: Hub) -> None:
+    name = "admins-5"
+    visitor = await hub.visitor(name)
+    assert (await visitor.get("hub/gpuspawner/admin")).status == 200
+    admin = await hub.visitor(ADMIN)
+    assert (await admin.api("PATCH", f"users/{name}", {"admin": False})).status == 200
+    assert (await visitor.get("hub/gpuspawner/admin")).status == 403
+    assert ROLE not in {role.name for role in hub.app.users[name].orm_user.roles}
+
+
+async def test_who_may_see_it_finds_it_in_the_navigation(hub: Hub) -> None:
+    for name, is_there in ((ADMIN, True), (READER, True), ("students-1", False)):
+        home = await (await hub.visitor(name)).get("hub/home")
+        assert ("gpuspawner/admin" in home.text) is is_there
+
+
+async def test_a_rule_is_added_previewed_saved_and_undone(
+    hub: Hub, new_name: Callable[[str], str]
+) -> None:
+    student = new_name("students")
+    assert set(await cards(hub, student)) == {"cpu"}
+    admin = await hub.visitor(ADMIN)
+    page = await added(admin, "students", "huge")
+    gains = page.text.partition("Gains")[2].partition("Losses")[0]
+    assert student in gains
+    assert "no rule is about it" in gains
+    assert "rule 3 allows it to group students" in gains
+    assert (await press(admin, page, "save")).status == 400
+    overview = await press(admin, page, "save", why=f"a course {EVIL}")
+    assert "saved=" in overview.url
+    assert EVIL not in overview.text
+    assert "&lt;script&gt;" in overview.text
+    assert set(await cards(hub, student)) == {"cpu", "huge"}
+    entry = await audit(hub)
+    assert (entry.who, entry.outcome, entry.reason) == (ADMIN, "done", f"a course {EVIL}")
+
+    page = await admin.post_form("hub/gpuspawner/admin/rules", {"do": f"restore:{entry.parent}"})
+    losses = page.text.partition("Losses")[2]
+    assert student in losses
+    overview = await press(admin, page, "save", why="undone")
+    assert overview.status == 200
+    assert set(await cards(hub, student)) == {"cpu"}
+
+
+async def test_the_second_of_two_admins_sees_what_the_first_saved(hub: Hub) -> None:
+    first, second = await hub.visitor(ADMIN), await hub.visitor(OTHER)
+    ours = await added(first, "first", "cpu")
+    theirs = await added(second, "second", "cpu")
+    assert (await press(first, ours, "save", why="for the first")).status == 200
+    answer = await press(second, theirs, "save", why="for the second")
+    assert answer.status == 409
+    shown = answer.text.partition('id="conflict"')[2]
+    assert "for the first" in shown
+    assert "group first may have cpu" in shown
+    assert (await audit(hub)).code == "conflict"
+    # What was written is not lost; and that it takes the other's away is said.
+    assert "group second may have cpu" in answer.text
+    assert "Rule 3 was: group first may have cpu; it is now: group second" in answer.text or (
+        "is gone: group first may have cpu" in answer.text
+    )
+    assert (await press(second, answer, "save", why="both agree")).status == 200
+
+
+async def test_what_is_written_by_people_is_never_html(hub: Hub) -> None:
+    admin = await hub.visitor(ADMIN)
+    page = await added(admin, EVIL, "cpu")
+    assert "<script>alert" not in page.text
+    assert hidden(page)["rules"].count(json.dumps(EVIL)) == 1
+    for path in ("rules", "why?user=%22%3E%3Cscript%3Ealert(1)", "?name=%22%3E%3Cscript%3Ealert"):
+        assert "<script>alert" not in (await admin.get(f"hub/gpuspawner/admin/{path}")).text
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param('[{"users": ["*"], "profiles": ["no-such"]}]', id="an unknown profile"),
+        pytest.param(
+            '[{"users": ["*"], "profiles": ["cpu"], "kubespawner_override": {"image": "x"}}]',
+            id="an override",
+        ),
+    ],
+)
+async def test_what_is_not_valid_is_shown_and_not_saved(hub: Hub, rules: str) -> None:
+    admin = await hub.visitor(ADMIN)
+    page = await admin.get("hub/gpuspawner/admin/rules")
+    answer = await press(admin, page, "save", rules=rules, why="x")
+    assert answer.status == 400
+    assert "These rules cannot be saved as they are" in answer.text
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "[", '"x"', "[" * 5000])
+async def test_what_is_no_list_of_rules_is_refused(hub: Hub, text: str) -> None:
+    admin = await hub.visitor(ADMIN)
+    answer = await admin.post_form("hub/gpuspawner/admin/rules", {"rules": text, "do": "save"})
+    assert answer.status == 400
+
+
+async def test_the_api_saves_and_says_what_is_in_force(hub: Hub) -> None:
+    admin = await hub.visitor(ADMIN)
+    now = json.loads((await admin.api("GET", "gpuspawner/access")).text)
+    rules = [*now["access"], {"groups": ["by-api"], "profiles": ["cpu"]}]
+    asked = {"access": rules, "parent": now["revision"], "why": "by a program"}
+    answer = await admin.api("PUT", "gpuspawner/access", asked)
+    assert json.loads(answer.text) == {"revision": now["revision"] + 1}
+    again = await admin.api("PUT", "gpuspawner/access", asked)
+    assert (again.status, json.loads(again.text)["code"]) == (409, "conflict")
+    after = json.loads((await admin.api("GET", "gpuspawner/access")).text)
+    assert after["access"] == rules
+
+
+async def test_why_somebody_has_something(hub: Hub) -> None:
+    await hub.visitor("students-1")
+    page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=students-1")
+    assert "rule 1 allows it to group students" in page.text
+    assert "Plain CPU" in page.text.partition("What they would be offered now")[2]
+
+
+async def test_the_pages_speak_german(hub: Hub) -> None:
+    admin = await hub.visitor(ADMIN)
+    headers = {"Accept-Language": "de"}
+    answer = await admin._send("GET", "hub/gpuspawner/admin", headers=headers)
+    assert "Wer was haben darf" in answer.text
+
+
+async def test_in_the_mode_git_the_page_shows_and_refuses(cluster: SimCluster) -> None:
+    async with running_hub(cluster, configured(cluster, "git")) as hub:
+        admin = await hub.visitor(ADMIN)
+        page = await admin.get("hub/gpuspawner/admin/rules")
+        assert "kept in the catalog&#39;s file" in page.text
+        assert 'value="save"' not in page.text
+        answer = await admin.post_form(
+            "hub/gpuspawner/admin/rules", {"rules": "[]", "parent": "0", "do": "save", "why": "x"}
+        )
+        assert answer.status == 403
+        assert "kept in the catalog&#39;s file" in answer.text
+        assert (await audit(hub)).code == "read-only"
+        export = await admin.get("hub/gpuspawner/admin/access.yaml")
+        assert "groups: [students, gpu-users]" in export.text
