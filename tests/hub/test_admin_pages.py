@@ -1,66 +1,32 @@
-"""The admins' pages of the access on a real hub: rights, edits, undo, conflict, the mode "git"."""
+"""The admins' pages of the access on a real hub: rights, edits, undo, conflict."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Callable
-from html import unescape
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from gpuspawner.access import PAGE
-from gpuspawner.hub.access import in_force_of
-from gpuspawner.hub.admin.rights import READ, ROLE
+from gpuspawner.hub.admin.rights import ROLE
 from gpuspawner.simcluster.cluster import SimCluster
 
-from .conftest import Answer, Hub, Visitor, cards, configuration, running_hub
+from .access_edits import READER, added, audit, configured, hidden, press
+from .conftest import Hub, cards, running_hub
 from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OTHER = "admins-9"
-READER = "readers-1"
 PAGES = ("gpuspawner/admin", "gpuspawner/admin/rules", "gpuspawner/admin/why?user=students-1")
 EVIL = '"><script>alert(1)</script>&'
-
-
-def configured(cluster: SimCluster, mode: str) -> Any:
-    config = configuration(cluster)
-    config.GPUSpawner.access_mode = mode
-    config.JupyterHub.load_roles.append({"name": "readers", "scopes": [READ], "users": [READER]})
-    return config
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def hub(cluster: SimCluster) -> AsyncIterator[Hub]:
     async with running_hub(cluster, configured(cluster, PAGE)) as hub:
         yield hub
-
-
-def hidden(answer: Answer) -> dict[str, str]:
-    """The fields of the edit's form that nobody sees."""
-    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text)
-    return {name: unescape(value) for name, value in found if name != "_xsrf"}
-
-
-async def press(visitor: Visitor, page: Answer, button: str, **fields: str) -> Answer:
-    return await visitor.post_form(
-        "hub/gpuspawner/admin/rules", {**hidden(page), **fields, "do": button}
-    )
-
-
-async def added(visitor: Visitor, group: str, profile: str, page: Answer | None = None) -> Answer:
-    """The page with a draft that has one more rule."""
-    page = page or await visitor.get("hub/gpuspawner/admin/rules")
-    page = await press(visitor, page, "new")
-    return await press(visitor, page, "close", groups=group, profiles=profile, deny="no", place="")
-
-
-async def audit(hub: Hub) -> Any:
-    return in_force_of(hub.app).store.entries()[0]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "gpuspawner/admin/access.yaml", "api/gpuspawner/access"])
@@ -227,19 +193,3 @@ async def test_the_pages_speak_german(hub: Hub) -> None:
     headers = {"Accept-Language": "de"}
     answer = await admin._send("GET", "hub/gpuspawner/admin", headers=headers)
     assert "Wer was haben darf" in answer.text
-
-
-async def test_in_the_mode_git_the_page_shows_and_refuses(cluster: SimCluster) -> None:
-    async with running_hub(cluster, configured(cluster, "git")) as hub:
-        admin = await hub.visitor(ADMIN)
-        page = await admin.get("hub/gpuspawner/admin/rules")
-        assert "kept in the catalog&#39;s file" in page.text
-        assert 'value="save"' not in page.text
-        answer = await admin.post_form(
-            "hub/gpuspawner/admin/rules", {"rules": "[]", "parent": "0", "do": "save", "why": "x"}
-        )
-        assert answer.status == 403
-        assert "kept in the catalog&#39;s file" in answer.text
-        assert (await audit(hub)).code == "read-only"
-        export = await admin.get("hub/gpuspawner/admin/access.yaml")
-        assert "groups: [students, gpu-users]" in export.text

@@ -108,13 +108,13 @@ class WhyHandler(AdminPageHandler):
         status = await self.in_force.fresh()
         user = self.find_user(name) if name else None
         if user is None or status.effective is None:
-            await self.show(status, {"name": name, "person": None}, 404 if name else 200)
+            await self.show(status, {"asked": name, "person": None}, 404 if name else 200)
             return
         person = Person(user.name, frozenset(group.name for group in user.groups))
         catalog = status.effective.catalog
         offers, refusal = await self._offers(user)
         values = {
-            "name": user.name,
+            "asked": user.name,
             "person": person,
             "reasons": present_reasons(catalog, person),
             "unnamed": unnamed_groups(catalog, person),
