@@ -5,6 +5,7 @@ Pure values of what `gpuspawner.access` finds; the words are in the language spo
 
 from __future__ import annotations
 
+from gpuspawner.admin.checking import checked, problems_in_words
 from gpuspawner.admin.drafting import Draft, RuleFields, applied, read_rules, written_rules
 from gpuspawner.admin.history import PresentedRevision, present_history, present_revision
 from gpuspawner.admin.overview import Overview, Row, Search, present_overview
@@ -25,6 +26,7 @@ __all__ = [
     "Search",
     "applied",
     "change_in_words",
+    "checked",
     "grant_in_words",
     "present_history",
     "present_overview",
@@ -32,6 +34,7 @@ __all__ = [
     "present_reasons",
     "present_remarks",
     "present_revision",
+    "problems_in_words",
     "read_rules",
     "rule_in_words",
     "written_rules",

@@ -16,14 +16,16 @@ from gpuspawner.admin import (
     PresentedRevision,
     RuleFields,
     applied,
+    checked,
     present_preview,
     present_remarks,
     present_revision,
+    problems_in_words,
     read_rules,
     rule_in_words,
     written_rules,
 )
-from gpuspawner.catalog import AccessRule, CatalogError, read_access
+from gpuspawner.catalog import AccessRule, CatalogError
 from gpuspawner.database import ConflictError, DatabaseAwayError, UnchangedError
 from gpuspawner.hub.admin.base import AdminPageHandler, Known, revision_number, whole_number
 from gpuspawner.hub.admin.rights import READ, WRITE
@@ -142,8 +144,9 @@ class RulesHandler(AdminPageHandler):
                 )
                 return
             revision = await self.in_force.save(asked)
-        except CatalogError:
-            await self._show_draft(status, effective, draft, code=400)
+        except CatalogError as error:
+            problems = problems_in_words(error.problems)
+            await self._show_draft(status, effective, draft, code=400, problems=problems, why=why)
         except ConflictError as error:
             await self._show_conflict(draft, error.latest, why)
         except UnchangedError:
@@ -192,16 +195,8 @@ class RulesHandler(AdminPageHandler):
 def _presented(effective: Effective, draft: Draft, known: Known, at: int) -> dict[str, Any]:
     """What the page has of a draft: its rules around a place, and what it would change."""
     slugs = [profile.slug for profile in effective.file.profiles]
-    rules: tuple[AccessRule, ...] = ()
-    problems: tuple[str, ...] = ()
     is_changed = draft.rules != as_written(effective.catalog.access)
-    try:
-        rules = read_access(list(draft.rules), slugs) if is_changed else effective.catalog.access
-    except CatalogError as error:
-        problems = tuple(
-            f"{problem.field}: {problem.message}" + (f"; {problem.hint}" if problem.hint else "")
-            for problem in error.problems
-        )
+    rules, problems = checked(draft.rules, effective.catalog.access, slugs)
     preview = None
     if is_changed and not problems:
         after = effective.file.model_copy(update={"access": rules})

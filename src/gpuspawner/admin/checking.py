@@ -1,0 +1,55 @@
+"""Whether rules could be saved, found quickly: those in force are known to be good."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gpuspawner.access import as_written
+from gpuspawner.catalog import AccessRule, CatalogError, Problem, read_access
+
+_PLACE = re.compile(r"^access\[(\d+)\]")
+
+
+def checked(
+    written: Sequence[Any], in_force: Sequence[AccessRule], slugs: Collection[str]
+) -> tuple[tuple[AccessRule, ...], tuple[str, ...]]:
+    """The rules, or what is wrong with them.
+
+    Only rules that are not in force are read: to read a thousand takes long. What is saved is read
+    as a whole.
+
+    Args:
+        written: as JSON has them.
+        in_force: rules that were read before.
+        slugs: of all profiles.
+    """
+    pairs = zip(as_written(in_force), in_force, strict=True)
+    known = {_text(one): rule for one, rule in pairs}
+    texts = [_text(rule) for rule in written]
+    new = [at for at, text in enumerate(texts) if text not in known]
+    try:
+        read = read_access([written[at] for at in new], slugs) if new else ()
+    except CatalogError as error:
+        return (), problems_in_words(_in_their_place(problem, new) for problem in error.problems)
+    known |= {texts[at]: rule for at, rule in zip(new, read, strict=True)}
+    return tuple(known[text] for text in texts), ()
+
+
+def problems_in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """What is wrong, without the name of a file: there is none."""
+    return tuple(str(problem).removeprefix(f"{problem.file}: ") for problem in problems)
+
+
+def _in_their_place(problem: Problem, places: Sequence[int]) -> Problem:
+    def place(found: re.Match[str]) -> str:
+        return f"access[{places[int(found[1])]}]"
+
+    return replace(problem, field=_PLACE.sub(place, problem.field))
+
+
+def _text(rule: object) -> str:
+    return json.dumps(rule, sort_keys=True)
