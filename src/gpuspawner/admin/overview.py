@@ -133,7 +133,7 @@ def _row(kind: str, holders: Sequence[Holder], cells: Sequence[Cell]) -> Row:
     names = tuple(holder.name for holder in holders)
     match kind, len(names):
         case "everyone", _n:
-            return Row(_("Everyone else"), (), (), tuple(cells))
+            return Row(_("Who is in none of these groups"), (), (), tuple(cells))
         case "group", 1:
             words = _("Group")
         case "group", _n:

@@ -1,0 +1,109 @@
+"""The admins' pages in a browser: what axe finds, how they fit, and an edit without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+from tests.hub.conftest import Hub, configuration, running_hub
+from traitlets.config import Config
+
+from gpuspawner.access import PAGE
+from gpuspawner.simcluster.cluster import SimCluster
+
+from .spawn_page import CATALOG, LOOKS, full_cluster, photograph, wear
+from .test_pending_page import on_the_form
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ADMIN = "admins-0"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
+    del browser  # where there is none, no hub is started
+    async with (
+        full_cluster(tmp_path_factory.mktemp("cluster")) as cluster,
+        running_hub(cluster, configured(cluster)) as hub,
+    ):
+        for name in ("researchers-1", "students-2"):
+            await hub.visitor(name)
+        yield hub
+
+
+def configured(cluster: SimCluster) -> Config:
+    config = configuration(cluster, CATALOG)
+    config.GPUSpawner.access_mode = PAGE
+    return config
+
+
+async def open_page(page: Page, hub: Hub, path: str) -> None:
+    await page.goto(f"{hub.base}hub/gpuspawner/admin{path}")
+
+
+async def is_as_it_should(page: Page, name: str) -> None:
+    """Nothing that axe complains of, and nothing wider than the window, in each look."""
+    for width, scheme in LOOKS:
+        await wear(page, width, scheme)
+        await photograph(page, f"admin-{name}-{width}-{scheme}")
+        results = await Axe().run(page, ".gpuspawner-admin")
+        complaints = [
+            (complaint["id"], node["target"])
+            for complaint in results.response["violations"]
+            for node in complaint["nodes"]
+        ]
+        assert complaints == [], (width, scheme)
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await page.evaluate(overflow) <= 0, (width, scheme)
+
+
+async def test_axe_finds_nothing_and_all_of_it_fits(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN) as page:
+        for name, path in (
+            ("matrix", ""),
+            ("rules", "/rules"),
+            ("why", "/why?user=researchers-1"),
+        ):
+            await open_page(page, hub, path)
+            await expect(page.locator("h1")).to_be_visible()
+            await is_as_it_should(page, name)
+        await open_page(page, hub, "/rules")
+        await page.get_by_role("button", name="Add a rule").click()
+        await is_as_it_should(page, "fields")
+
+
+async def test_an_admin_breaks_something_notices_and_undoes_it(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN) as page:
+        await page.get_by_role("link", name="GPU access").click()
+        await page.get_by_role("link", name="Change the rules").click()
+        await page.get_by_role("button", name="Delete").last.click()
+        await expect(page.locator("#preview")).to_contain_text("Losses")
+        await expect(page.locator("#preview")).to_contain_text("researchers-1")
+        await is_as_it_should(page, "preview")
+        await page.get_by_label("Why?").fill("a mistake")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("status")).to_contain_text("Revision 1 is saved")
+        await is_as_it_should(page, "history")
+        await page.get_by_role("button", name="Undo revision 1").click()
+        await expect(page.locator("#preview")).to_contain_text("Gains")
+        await page.get_by_label("Why?").fill("undone")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("status")).to_contain_text("Revision 2 is saved")
+
+
+async def test_an_edit_needs_no_javascript(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN, java_script_enabled=False) as page:
+        await open_page(page, hub, "/rules")
+        await page.get_by_role("button", name="Add a rule").click()
+        await page.get_by_label("Groups 1").fill("students")
+        await page.get_by_label("Profiles 1").fill("no-such")
+        # Enter takes over what is written, and nothing else.
+        await page.get_by_label("Profiles 1").press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("cannot be saved as they are")
+        await page.get_by_role("button", name="Change").last.click()
+        await page.get_by_label("Profiles 1").fill("*")
+        await page.get_by_role("button", name="Take over").last.click()
+        await expect(page.locator("#preview")).to_contain_text("students-2")
