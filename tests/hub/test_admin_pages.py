@@ -69,6 +69,8 @@ async def test_a_change_needs_the_token_against_forgery(hub: Hub) -> None:
     admin = await hub.visitor(ADMIN)
     answer = await admin._send("POST", "hub/gpuspawner/admin/rules", data={"do": "new"})
     assert answer.status == 403
+    entry = await audit(hub)
+    assert (entry.who, entry.code) == (ADMIN, "no-xsrf-token")
 
 
 async def test_an_admin_no_more_may_not_any_more(hub: Hub) -> None:

@@ -15,10 +15,10 @@ MOST_EFFECTS = 200
 
 @dataclass(frozen=True, slots=True)
 class PresentedEffect:
-    """What one person gains or loses."""
+    """What one person gains or loses by the same rules."""
 
     person: str
-    profile: str
+    profiles: tuple[str, ...]
     before: str
     after: str
 
@@ -29,7 +29,7 @@ class PresentedPreview:
 
     Attributes:
         changes: of the rules, in words.
-        gains: the first of them; `gained` is how many there are.
+        gains: the first of them; `gained` is how many there are, each profile of each person.
         losses: likewise, and `lost`.
         people: how many were looked at.
     """
@@ -63,12 +63,18 @@ def present_preview(before: Catalog, after: Catalog, people: Iterable[Person]) -
 
 
 def _presented(effects: Sequence[Effect]) -> tuple[PresentedEffect, ...]:
-    return tuple(
-        PresentedEffect(
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for effect in effects:
+        key = (
             effect.person.name,
-            effect.profile,
             grant_in_words(effect.before),
             grant_in_words(effect.after),
         )
-        for effect in effects[:MOST_EFFECTS]
+        if key not in together and len(together) == MOST_EFFECTS:
+            continue
+        together.setdefault(key, []).append(effect.profile)
+    found = (
+        PresentedEffect(person, tuple(profiles), before, after)
+        for (person, before, after), profiles in together.items()
     )
+    return tuple(sorted(found, key=lambda effect: effect.person))

@@ -10,6 +10,7 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
 from sqlalchemy.orm import selectinload
+from tornado import web
 
 from gpuspawner.access import Effective
 from gpuspawner.hub.access import in_force_of
@@ -19,6 +20,7 @@ from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
 from gpuspawner.policy import Person
 
 _MOST_DIGITS = 6
+_CHANGING = ("POST", "PUT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,17 @@ class AccessPage:
 
     db: Any
     current_user: Any
+    request: Any
+
+    async def prepare(self) -> None:
+        """JupyterHub's, and that a change is noted which another site's page asked for."""
+        try:
+            await super().prepare()  # type: ignore[misc] # of the handler beside it
+        except web.HTTPError:
+            if self.request.method in _CHANGING and self.current_user is not None:
+                words = "the token is missing that our own pages send along"
+                await self.in_force.refused(self.who, "edit", "no-xsrf-token", words)
+            raise
 
     @property
     def in_force(self) -> InForce:
