@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from gpuspawner.access import PAGE
-from gpuspawner.hub.admin.rights import ROLE
+from gpuspawner.hub.admin.rights import READ, ROLE
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .access_edits import READER, added, audit, configured, hidden, press
-from .conftest import Hub, cards, running_hub
+from .conftest import Hub, Visitor, cards, running_hub
 from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,6 +82,27 @@ async def test_an_admin_no_more_may_not_any_more(hub: Hub) -> None:
     assert (await admin.api("PATCH", f"users/{name}", {"admin": False})).status == 200
     assert (await visitor.get("hub/gpuspawner/admin")).status == 403
     assert ROLE not in {role.name for role in hub.app.users[name].orm_user.roles}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"),
+    [
+        pytest.param(["list:users"], 403, id="one for something else"),
+        pytest.param([READ], 200, id="one for this"),
+    ],
+)
+async def test_an_admins_token_may_no_more_than_it_says(
+    hub: Hub, scopes: list[str], status: int
+) -> None:
+    admin = await hub.visitor(ADMIN)
+    await admin.get("hub/gpuspawner/admin")
+    token = hub.app.users[ADMIN].new_api_token(scopes=scopes)
+    headers = {"Authorization": f"token {token}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        program = Visitor("a program", session, hub.base)
+        assert (await program._send("GET", "hub/api/gpuspawner/access")).status == status
+        answer = await program._send("PUT", "hub/api/gpuspawner/access", data="{}")
+    assert answer.status == 403
 
 
 async def test_who_may_see_it_finds_it_in_the_navigation(hub: Hub) -> None:

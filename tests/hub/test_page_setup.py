@@ -61,4 +61,4 @@ def test_the_operators_handlers_stay(*, lazy: bool) -> None:
         c.JupyterHub.extra_handlers = [theirs]
     gpuspawner.setup(c, HERE / "catalog.yaml")
     assert effective(c, "extra_handlers")[0] == theirs
-    assert len(effective(c, "extra_handlers")) == 11
+    assert len(effective(c, "extra_handlers")) == 16
