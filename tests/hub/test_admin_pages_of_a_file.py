@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .access_edits import audit, configured
-from .conftest import running_hub
+from .conftest import HERE, running_hub
 from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,3 +30,20 @@ async def test_in_the_mode_git_the_page_shows_and_refuses(cluster: SimCluster) -
         assert (await audit(hub)).code == "read-only"
         export = await admin.get("hub/gpuspawner/admin/access.yaml")
         assert "groups: [students, gpu-users]" in export.text
+
+
+async def test_a_bad_file_is_shown_with_its_problem(cluster: SimCluster, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.yaml"
+    catalog.write_text((HERE / "catalog.yaml").read_text())
+    config = configured(cluster, "git")
+    config.GPUSpawner.catalog_file = str(catalog)
+    async with running_hub(cluster, config) as hub:
+        admin = await hub.visitor(ADMIN)
+        assert "not valid" not in (await admin.get("hub/gpuspawner/admin")).text
+        catalog.write_text("profiles: 7")
+        path, words = "hub/gpuspawner/admin", "not valid since 20"
+        async with asyncio.timeout(5):
+            while words not in (await admin.get(path)).text:  # noqa: ASYNC110 - as people do
+                await asyncio.sleep(0.1)
+        # What was good before is still there.
+        assert "gpu-users" in (await admin.get("hub/gpuspawner/admin")).text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from jupyterhub import orm
@@ -103,12 +104,14 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
             code: the status of the answer.
         """
         scopes = self.parsed_scopes
+        since = status.file.problem_since
         html = await self.render_template(
             f"gpuspawner/{self.template}.html",
             _=gettext,
             ngettext=ngettext,
             language=spoken(),
             status=status,
+            bad_since=f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since else "",
             can_write=WRITE in scopes and status.mode == "page",
             has_write_scope=WRITE in scopes,
             can_read=READ in scopes,
