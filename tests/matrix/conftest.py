@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -45,6 +45,8 @@ FAST = WatchTiming(
     page_size=4,
 )
 PATIENCE = 20.0
+UNHURRIED = replace(FAST, answer=PATIENCE, page=PATIENCE, silence=PATIENCE)
+"""For tests that count failures: being slow is none."""
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import gpuspawner.capacity
 
-from .conftest import Site, until
+from .conftest import UNHURRIED, Site, until
 
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
 
@@ -19,7 +19,7 @@ WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "
 async def test_a_jump_changes_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
-    async with site.watch(clock=time.monotonic) as observed:
+    async with site.watch(UNHURRIED, clock=time.monotonic) as observed:
         await observed.converges()
         wall_clock = time.time
         asked, failed = len(site.faults.requests), len(site.delays)
