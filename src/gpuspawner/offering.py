@@ -22,7 +22,7 @@ from gpuspawner.judging import Judge
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop
 from gpuspawner.offers import Offer, Situation, drafts_in, pool_of
-from gpuspawner.policy import Person, decide
+from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.profile_list import ProfileList
 from gpuspawner.refusals import NOT_ALLOWED, SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.refusing import RefusingKubeSpawner
@@ -141,9 +141,8 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
         Raises:
             SpawnRefusedError: 403 if no profile is allowed, 503 if there is no catalog.
         """
-        catalog, person = await self._newest_catalog(_LIST_MAY_BE_OLD), self.person
-        slugs = [profile.slug for profile in catalog.profiles]
-        if not any(decide(catalog.rules_for(slug), person, slug).allowed for slug in slugs):
+        catalog = await self._newest_catalog(_LIST_MAY_BE_OLD)
+        if not any(map(self._may_have(catalog), catalog.profiles)):
             if self._profile_list.is_failing:
                 raise SpawnRefusedError(503, "misconfigured", _list_fails())
             raise SpawnRefusedError(403, "nothing-allowed", _(NOTHING_ALLOWED))
@@ -189,10 +188,10 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
             raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_(_CHOOSE)}") from error
 
     def _may_have(self, catalog: Catalog) -> Callable[[Profile], bool]:
-        def is_open(profile: Profile) -> bool:
-            return decide(catalog.rules_for(profile.slug), self.person, profile.slug).allowed
+        return lambda profile: self._decision(catalog, profile).allowed
 
-        return is_open
+    def _decision(self, catalog: Catalog, profile: Profile) -> Decision:
+        return decide(catalog.rules_for(profile.slug), self.person, profile.slug)
 
     def _refuse_profile(self, selection: Selection) -> NoReturn:
         words = (

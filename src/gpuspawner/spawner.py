@@ -23,7 +23,6 @@ from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop, speaking
 from gpuspawner.offering import OfferingKubeSpawner
 from gpuspawner.offers import Offer, Standing, draft_of
-from gpuspawner.policy import decide
 from gpuspawner.refusals import SEE_THE_LOG, SpawnRefusedError, refusal_of_offer
 from gpuspawner.selection import (
     IMAGE_OPTION,
@@ -35,9 +34,8 @@ from gpuspawner.selection import (
 
 _CANNOT_BE_MADE = gettext_noop("The server cannot be made as it is configured.")
 _A_MOMENT = 1.0
-"""The same for a start, which asks before it begins and then each time that it tries again."""
-_PATIENCE = 0.8
-"""Seconds that a start waits until others have found their node: words come within a second."""
+"""Seconds for which a start, which asks before it begins and then each time that it tries again,
+does not ask a function again for its ``profile_list``."""
 _PATIENCE = 0.8
 """Seconds that a start waits until others have found their node: words come within a second."""
 
@@ -164,8 +162,7 @@ class GPUSpawner(OfferingKubeSpawner):
         """What is asked for, as the person may have it at this moment; claimed if it has room."""
         catalog = await self._newest_catalog(_A_MOMENT)
         selection = self._selection_or_refuse(catalog)
-        slug = selection.profile.slug
-        decision = decide(catalog.rules_for(slug), self.person, slug)
+        decision = self._decision(catalog, selection.profile)
         if not decision.allowed:
             self.log.info(
                 "%s may not have %r: %s", self._log_name, decision.profile, decision.because
