@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -22,6 +24,20 @@ _PERIOD = 60.0
 """Seconds in which the same is logged once."""
 _last_logged: dict[str, float] = {}
 _MOST_LOGGED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a list comes to beside a catalog."""
+
+    given: object
+    catalog: Catalog | None
+    spawner_class: type[KubeSpawner]
+    stocked: Stocked
+
+
+_reads: deque[_Reading] = deque(maxlen=4)
+"""The last readings, the newest first: a hub has one list, and for a moment two catalogs."""
 
 
 class ProfileList:
@@ -94,10 +110,28 @@ class ProfileList:
         return opened[2]
 
     def _stocked(self, given: object, catalog: Catalog | None) -> Stocked:
-        stocked = with_profile_list(given, catalog, traits_of(type(self._spawner)))
+        read = _read_for_all if not self.is_function else _read
+        stocked = read(given, catalog, type(self._spawner))
         for problem in stocked.problems:
             log_once_a_minute(self._spawner.log, problem)
         return stocked
+
+
+def _read(given: object, catalog: Catalog | None, spawner_class: type[KubeSpawner]) -> Stocked:
+    return with_profile_list(given, catalog, traits_of(spawner_class))
+
+
+def _read_for_all(
+    given: object, catalog: Catalog | None, spawner_class: type[KubeSpawner]
+) -> Stocked:
+    """`_read`, once for all spawners that have the same list: each has a copy of its own."""
+    for each in _reads:
+        is_for = each.catalog is catalog and each.spawner_class is spawner_class
+        if is_for and (each.given is given or each.given == given):
+            return each.stocked
+    stocked = _read(given, catalog, spawner_class)
+    _reads.appendleft(_Reading(given, catalog, spawner_class, stocked))
+    return stocked
 
 
 def traits_of(spawner_class: type[KubeSpawner]) -> Traits:

@@ -12,6 +12,8 @@ from typing import Any
 
 Items = list[Any] | Mapping[str, Any] | None
 _TERM_KEYS = ("matchExpressions", "matchFields")
+_PLAIN = (str, int, float)
+"""What most of a configuration is, and seen sooner than that it is no mapping."""
 _SNAKE = re.compile(r"_([a-z])")
 
 
@@ -20,6 +22,8 @@ def copied(value: Any) -> Any:
 
     A hub's configuration may hold callables and clients, which ``deepcopy`` cannot copy.
     """
+    if isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     if isinstance(value, list):
