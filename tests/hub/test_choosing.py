@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -158,6 +159,22 @@ async def test_it_is_for_a_named_server_where_it_says_so(
     assert form.action.partition("?")[0] == f"/base/hub/spawn/{name}/second"
     assert "Start the server second" in answer.text
     assert any(address.endswith("choose?profile=gpu&server=second") for address in form.addresses)
+
+
+async def test_the_log_has_the_link_that_was_followed(
+    hub: Hub, new_name: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tornado.access")
+    access_log = logging.getLogger("tornado.access")
+    access_log.addHandler(caplog.handler)
+    try:
+        await opened(hub, new_name("gpu-users"), "?profile=gpu&image=nightly")
+    finally:
+        access_log.removeHandler(caplog.handler)
+    assert any(
+        "/base/hub/gpuspawner/choose?profile=gpu&image=nightly" in record.getMessage()
+        for record in caplog.records
+    )
 
 
 async def test_a_server_of_no_name_is_refused(hub: Hub, new_name: Callable[[str], str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class ChooseHandler(SpawnHandler):  # type: ignore[misc] # JupyterHub has no typ
     """
 
     linked_options: dict[str, str]
+    _asked_uri: str | None = None
 
     @web.authenticated
     async def get(self) -> None:
@@ -42,12 +44,19 @@ class ChooseHandler(SpawnHandler):  # type: ignore[misc] # JupyterHub has no typ
                 raise web.HTTPError(404, _("There is no server of that name"))
         self.linked_options = asked
         user = self.current_user
+        self._asked_uri = self.request.uri
         # What JupyterHub sees is the page without a query, to which the form is sent as well.
         self.request.arguments, self.request.query_arguments = {}, {}
         path = ["spawn", user.escaped_name, *([url_escape_path(server)] if server else [])]
         self.request.uri = url_path_join(self.hub.base_url, *path)
         self.request.path, self.request.query = self.request.uri, ""
         await SpawnHandler.get(self, user.name, server)
+
+    def finish(self, chunk: Any = None) -> Future[None]:
+        """Tornado's, which logs the request: under the address that was asked for."""
+        self.request.uri = self._asked_uri or self.request.uri
+        done: Future[None] = super().finish(chunk)
+        return done
 
     def post(self, *_names: Any) -> None:
         """Nothing is sent here."""
