@@ -17,13 +17,14 @@ from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.catalog import CatalogError
 from gpuspawner.form import links
 from gpuspawner.hub.news import OVER, POLL, Event, News, freshness_event
-from gpuspawner.hub.offers import STARTING, OffersHandler
+from gpuspawner.hub.offers import NO_SERVER, STARTING, OffersHandler, server_of
 from gpuspawner.hub.open_pages import OpenPages
 from gpuspawner.language import gettext as _
 from gpuspawner.language import speak
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
 
+_PAGES = "gpuspawner_open_pages"
 POLL_AFTER, POLL_AFTER_WHEN_FULL = 5, 30
 """Seconds after which a page that polls may do so again."""
 _BEAT = 10.0
@@ -59,7 +60,7 @@ class LiveHandler(OffersHandler):
         """See the class."""
         if "/" in user_name or "/" in server_name:
             # It would part a user's name from a server's where scopes are compared.
-            raise web.HTTPError(404, "There is no server of that name")
+            raise web.HTTPError(404, _(NO_SERVER))
         await self._get(user_name=user_name, server_name=server_name)
 
     @needs_scope(STARTING)  # type: ignore[untyped-decorator]
@@ -75,7 +76,8 @@ class LiveHandler(OffersHandler):
             self.write(msgspec.json.encode(page.event))
         elif pages.is_full:
             self.set_header("Retry-After", str(POLL_AFTER_WHEN_FULL))
-            self._answer(503, "full", "As many pages as can be are kept up to date already")
+            words = _("As many pages as can be are kept up to date already")
+            self._answer(503, "full", words)
         else:
             await self._stream(page, pages)
 
@@ -285,15 +287,14 @@ class LivePage:
 
 def open_pages(settings: dict[str, Any]) -> OpenPages:
     """The open pages of the hub whose Tornado settings these are."""
-    pages: OpenPages = settings.setdefault("gpuspawner_open_pages", OpenPages(settings["log"]))
+    if _PAGES not in settings:
+        settings[_PAGES] = OpenPages(settings["log"])
+    pages: OpenPages = settings[_PAGES]
     return pages
 
 
 def _there(user: User, server_name: str) -> GPUSpawner | None:
-    """A server; None if there is none. Not looked up by JupyterHub's function, which makes one."""
-    if server_name and server_name not in user.orm_spawners:
-        return None
-    spawner = user.get_spawner(server_name)
+    spawner = server_of(user, server_name)
     return spawner if isinstance(spawner, GPUSpawner) else None
 
 

@@ -27,7 +27,7 @@ _CODES = {
     405: "method-not-allowed",
 }
 _NO_USER = gettext_noop("There is no user of that name")
-_NO_SERVER = gettext_noop("There is no server of that name")
+NO_SERVER = gettext_noop("There is no server of that name")
 _WHICH_USER = gettext_noop("Say once which user is meant")
 _WHICH_SERVER = gettext_noop("Say once which server is meant")
 _LONGEST_NAME = 255
@@ -89,7 +89,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             case [name] if 0 < len(name) <= _LONGEST_NAME and "/" not in name:
                 return name
             case [_]:
-                message = _NO_USER if argument == "user" else _NO_SERVER
+                message = _NO_USER if argument == "user" else NO_SERVER
                 raise web.HTTPError(404, _(message))
             case _:
                 message = _WHICH_USER if argument == "user" else _WHICH_SERVER
@@ -99,10 +99,9 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         user = self.find_user(user_name)
         if user is None:
             raise web.HTTPError(404, _(_NO_USER))
-        # Looked up like this: JupyterHub's mapping would make a server that nobody has.
-        if server_name and server_name not in user.orm_spawners:
-            raise web.HTTPError(404, _(_NO_SERVER))
-        spawner = user.get_spawner(server_name)
+        spawner = server_of(user, server_name)
+        if spawner is None:
+            raise web.HTTPError(404, _(NO_SERVER))
         if not isinstance(spawner, GPUSpawner):
             words = _("This hub does not start its servers with GPUSpawner")
             raise web.HTTPError(404, words)
@@ -142,6 +141,13 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
         self.set_header(CODE_HEADER, code)
         self.set_header("Content-Language", spoken())
         self.write({"status": status, "code": code, "message": message})
+
+
+def server_of(user: User, server_name: str) -> Any:
+    """A server; None if there is none. JupyterHub's own mapping would make it."""
+    if server_name and server_name not in user.orm_spawners:
+        return None
+    return user.get_spawner(server_name)
 
 
 def handlers() -> list[tuple[Any, ...]]:
