@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -14,7 +14,7 @@ from gpuspawner.form.links import PageLinks
 from gpuspawner.form.rendering import template
 from gpuspawner.language import gettext as _
 from gpuspawner.language import spoken
-from gpuspawner.presenting import Kind, PresentedOffer, PresentedOption
+from gpuspawner.presenting import Kind, PresentedChoice, PresentedOffer, PresentedOption
 from gpuspawner.quantity import format_amount
 from gpuspawner.wording import granted
 
@@ -55,13 +55,15 @@ class Card:
     @property
     def image(self) -> str:
         """The slug of the image that is selected."""
-        default = next((image.slug for image in self.offer.images if image.default), "")
-        return dict(self.choices).get("image") or default
+        return self._selected("image", self.offer.images) or ""
 
     def picked(self, option: PresentedOption) -> str:
         """The choice of an option that is selected; `UNLISTED` where something is written."""
-        default = next((choice.slug for choice in option.choices if choice.default), UNLISTED)
-        return dict(self.choices).get(option.name) or default
+        return self._selected(option.name, option.choices) or UNLISTED
+
+    def _selected(self, name: str, choices: Sequence[PresentedChoice]) -> str | None:
+        default = next((choice.slug for choice in choices if choice.default), None)
+        return dict(self.choices).get(name) or default
 
     def written(self, option: PresentedOption) -> str:
         """What is written instead of choosing."""
@@ -112,7 +114,7 @@ def now(offers: Sequence[PresentedOffer], links: PageLinks | None) -> tuple[Now,
             offer.slug,
             offer.standing,
             offer.can_start or offer.can_wait,
-            _rendered_now(_Standing(offer, titles.get(offer.nearest or "", ""), links), spoken()),
+            _rendered_now(_standing(offer, titles, links), spoken()),
         )
         for offer in offers
     )
@@ -120,13 +122,19 @@ def now(offers: Sequence[PresentedOffer], links: PageLinks | None) -> tuple[Now,
 
 def edition(offers: Sequence[PresentedOffer]) -> str:
     """A word for the list of cards: where it is the same, cards differ by `now` alone."""
-    same = [
-        (
-            *(each.slug, each.title, each.description, each.kind, each.granted_by),
-            *(each.accelerator, each.facts, each.images, each.options),
+    return _edition(
+        tuple(
+            (
+                *(each.slug, each.title, each.description, each.kind, each.granted_by),
+                *(each.accelerator, each.facts, each.images, each.options),
+            )
+            for each in offers
         )
-        for each in offers
-    ]
+    )
+
+
+@lru_cache(maxsize=256)
+def _edition(same: tuple[object, ...]) -> str:
     return sha256(repr(same).encode()).hexdigest()[:12]
 
 
@@ -159,14 +167,26 @@ class _Standing:
 
     offer: PresentedOffer
     nearest: str
-    links: PageLinks | None
+    href: str
+
+
+def _standing(
+    offer: PresentedOffer, titles: Mapping[str, str], links: PageLinks | None
+) -> _Standing:
+    nearest = offer.nearest or ""
+    title = titles.get(nearest, "")
+    if not title:
+        return _Standing(offer, "", "")
+    here = f"#gpuspawner-{nearest}"
+    return _Standing(offer, title, here if links is None else links.instead(nearest))
 
 
 @lru_cache(maxsize=1024)
 def _rendered_now(standing: _Standing, language: str) -> str:
     del language  # it is spoken already
-    offer, links = standing.offer, standing.links
-    return template("now.html").render(offer=offer, nearest=standing.nearest, links=links)
+    return template("now.html").render(
+        offer=standing.offer, nearest=standing.nearest, href=standing.href
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -36,9 +36,9 @@ class PageLinks:
         """The address of this page with another profile chosen, or of that profile on it."""
         return self.choice(profile) if self.is_own else f"#gpuspawner-{profile}"
 
-    def choice(self, profile: str, image: str = "") -> str:
+    def choice(self, profile: str) -> str:
         """The address of the form with a profile chosen, for anybody who may have it."""
-        chosen = {"profile": profile, "image": image, "server": self.server}
+        chosen = {"profile": profile, "server": self.server}
         return f"{self.choose}?{urlencode({key: text for key, text in chosen.items() if text})}"
 
 
