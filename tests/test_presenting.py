@@ -117,6 +117,16 @@ def test_what_survives_a_stop(source: dict[str, Any], after_stop: str) -> None:
     assert (shown.name, shown.read_only, shown.after_stop) == ("data", True, after_stop)
 
 
+def test_nobody_is_told_what_becomes_of_files_in_shared_memory() -> None:
+    volumes = {
+        "shm": {"shared_memory": {"size": "1Gi"}},
+        "scratch": {"mount_path": "/s", "empty_dir": {}},
+    }
+    catalog = a_catalog(a_profile("gpu", volumes=["shm", "scratch"]), volumes=volumes)
+    files = presented(a_situation(catalog, *FREE))["gpu"].files
+    assert files == ("scratch: emptied when the server stops",)
+
+
 @pytest.mark.parametrize(
     ("things", "fields", "expected"),
     [
@@ -237,14 +247,10 @@ def of_entry(entry: dict[str, Any], *things: Node | Pod, **catalog: Any) -> Pres
     ("resources", "kind", "facts"),
     [
         pytest.param({}, "cpu", (), id="nothing"),
-        pytest.param({GPU: "1"}, "gpu", ("1 nvidia.com/gpu",), id="a GPU"),
-        pytest.param({"amd.com/gpu": 2}, "gpu", ("2 amd.com/gpu",), id="two of another vendor"),
-        pytest.param(
-            {"nvidia.com/mig-1g.5gb": 1}, "slice", ("1 nvidia.com/mig-1g.5gb",), id="a slice"
-        ),
-        pytest.param(
-            {"nvidia.com/gpu.shared": 1}, "shared", ("1 nvidia.com/gpu.shared",), id="shared"
-        ),
+        pytest.param({GPU: "1"}, "gpu", ("1 GPU",), id="a GPU"),
+        pytest.param({"amd.com/gpu": 2}, "gpu", ("2 GPUs",), id="two of another vendor"),
+        pytest.param({"nvidia.com/mig-1g.5gb": 1}, "slice", ("1 MIG 1g.5gb slice",), id="a slice"),
+        pytest.param({"nvidia.com/gpu.shared": 1}, "shared", ("1 shared GPU",), id="shared"),
         pytest.param({"example.com/fpga": 1}, "cpu", ("1 example.com/fpga",), id="what is no GPU"),
         pytest.param({"ephemeral-storage": "1Gi"}, "cpu", (), id="what is no device"),
     ],

@@ -42,6 +42,10 @@ NOTHING_ALLOWED = gettext_noop(
     "Ask the people who run this hub."
 )
 _UNREADABLE = gettext_noop("The list of server profiles cannot be read at the moment.")
+_MISTAKEN = gettext_noop(
+    "No server profile can be offered to this account: some are left out because of a mistake in "
+    "their configuration."
+)
 _NOT_BY_DEFAULT = gettext_noop(
     "No profile was asked for, and the default one is not open to this account."
 )
@@ -143,9 +147,7 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
         """
         catalog = await self._newest_catalog(_LIST_MAY_BE_OLD)
         if not any(map(self._may_have(catalog), catalog.profiles)):
-            if self._profile_list.is_failing:
-                raise SpawnRefusedError(503, "misconfigured", _list_fails())
-            raise SpawnRefusedError(403, "nothing-allowed", _(NOTHING_ALLOWED))
+            raise self._nothing_open()
         return await self._offers_in(catalog)
 
     def ground(self) -> Hashable:
@@ -185,7 +187,23 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
             if self._profile_list.is_failing:
                 # What was asked for may well be of the list that cannot be had.
                 raise SpawnRefusedError(503, "misconfigured", _list_fails()) from error
+            if self._profile_list.problems and not any(
+                map(self._may_have(catalog), catalog.profiles)
+            ):
+                raise self._nothing_open() from error
             raise SpawnRefusedError(403, NOT_ALLOWED, f"{error} {_(_CHOOSE)}") from error
+
+    def _nothing_open(self) -> SpawnRefusedError:
+        if self._profile_list.is_failing:
+            return SpawnRefusedError(503, "misconfigured", _list_fails())
+        problems = self._profile_list.problems
+        if problems:
+            # Any of them might have been open to this person.
+            self.log.warning(
+                "Nothing can be offered to %s: %s", self.user.name, "; ".join(problems)
+            )
+            return SpawnRefusedError(503, "misconfigured", f"{_(_MISTAKEN)} {_(SEE_THE_LOG)}")
+        return SpawnRefusedError(403, "nothing-allowed", _(NOTHING_ALLOWED))
 
     def _may_have(self, catalog: Catalog) -> Callable[[Profile], bool]:
         return lambda profile: self._decision(catalog, profile).allowed

@@ -66,6 +66,11 @@ class ProfileList:
         """Whether it has to be asked for each time."""
         return callable(self._spawner.profile_list)
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the entries that are offered to nobody, as far as it was read."""
+        return self._read[2].problems if self._read is not None else ()
+
     async def ask(self, may_be_old: float = 0.0) -> None:
         """Have the list as it is now; what the function raises that gives it is logged.
 

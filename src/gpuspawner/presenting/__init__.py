@@ -173,7 +173,7 @@ def _kind(offer: Offer) -> Kind:
 
 
 def _devices(offer: Offer) -> tuple[str, ...]:
-    return tuple(f"{count} {resource}" for resource, count in _unnamed(offer).items())
+    return tuple(wording.devices(resource, count) for resource, count in _unnamed(offer).items())
 
 
 def _unnamed(offer: Offer) -> dict[str, int]:
@@ -194,7 +194,12 @@ def _volume(name: str, volume: Volume) -> PresentedVolume:
 
 def _files(offer: Offer) -> tuple[str, ...]:
     home = wording.home(offer)
-    volumes = (_volume(name, volume) for name, volume in offer.volumes.items())
+    volumes = (
+        _volume(name, volume)
+        for name, volume in offer.volumes.items()
+        # Nobody keeps files there.
+        if volume.shared_memory is None
+    )
     said = (wording.volume(v.name, v.after_stop, read_only=v.read_only) for v in volumes)
     return (*said, home) if home else tuple(said)
 

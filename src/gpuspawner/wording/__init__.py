@@ -5,7 +5,7 @@ The first word of a sentence on an offer is where it stands: free, busy, unknown
 
 from gpuspawner.wording.amounts import named, unbroken
 from gpuspawner.wording.availability import CONTRADICTION, availability, standing
-from gpuspawner.wording.facts import AfterStop, granted, home, session, sharing, volume
+from gpuspawner.wording.facts import AfterStop, devices, granted, home, session, sharing, volume
 from gpuspawner.wording.lengths import lasting, spelled
 from gpuspawner.wording.waiting import in_line, instead
 
@@ -13,6 +13,7 @@ __all__ = [
     "CONTRADICTION",
     "AfterStop",
     "availability",
+    "devices",
     "granted",
     "home",
     "in_line",
