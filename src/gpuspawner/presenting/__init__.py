@@ -21,7 +21,6 @@ from gpuspawner.presenting.values import (
     PresentedAmounts,
     PresentedChoice,
     PresentedFreshness,
-    PresentedImage,
     PresentedOffer,
     PresentedOption,
     PresentedUnits,
@@ -38,7 +37,6 @@ __all__ = [
     "PresentedAmounts",
     "PresentedChoice",
     "PresentedFreshness",
-    "PresentedImage",
     "PresentedOffer",
     "PresentedOption",
     "PresentedUnits",
@@ -135,10 +133,10 @@ def _amounts(resource: Literal["cpu", "memory"], amounts: Amounts) -> PresentedA
     return PresentedAmounts(amount(amounts.guarantee), amount(amounts.limit))
 
 
-def _images(profile: Profile) -> tuple[PresentedImage, ...]:
+def _images(profile: Profile) -> tuple[PresentedChoice, ...]:
     marked = any(image.default for image in profile.images)
     return tuple(
-        PresentedImage(image.slug, image.title, image.default or (not marked and number == 0))
+        PresentedChoice(image.slug, image.title, image.default or (not marked and number == 0))
         for number, image in enumerate(profile.images)
     )
 

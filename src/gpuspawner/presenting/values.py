@@ -43,21 +43,8 @@ class PresentedAmounts:
 
 
 @dataclass(frozen=True, slots=True)
-class PresentedImage:
-    """A choice of image.
-
-    Attributes:
-        default: whether it is taken if none is chosen; of the choices, exactly one is.
-    """
-
-    slug: str
-    title: str
-    default: bool
-
-
-@dataclass(frozen=True, slots=True)
 class PresentedChoice:
-    """One of the choices of an option.
+    """One of the choices of an option, or of the images.
 
     Attributes:
         default: whether it is taken if none is made; of the choices, exactly one is.
@@ -165,7 +152,7 @@ class PresentedOffer:
     facts: tuple[str, ...]
     files: tuple[str, ...]
     session_limit: int | None
-    images: tuple[PresentedImage, ...]
+    images: tuple[PresentedChoice, ...]
     options: tuple[PresentedOption, ...]
     volumes: tuple[PresentedVolume, ...]
     granted_by: str
