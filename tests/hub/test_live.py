@@ -19,6 +19,7 @@ from gpuspawner.capacity import shared
 from gpuspawner.hub import live, open_pages
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.cluster import SimCluster
+from gpuspawner.spawner import GPUSpawner
 
 from .conftest import HERE, Hub, cards, configuration, running_hub
 from .live_streams import STREAM, Stream, address, listening, standing_of
@@ -393,6 +394,51 @@ async def test_who_loses_the_right_loses_the_stream(
         assert set(await own.next()) == {"state", "age"}
     async with (await hub.visitor(admin)).session.get(address(hub, name), headers=STREAM) as answer:
         assert answer.status == 404
+
+
+@contextmanager
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No look comes to an end."""
+    with monkeypatch.context() as patch:
+        patch.setattr(GPUSpawner, "offers", lambda _: asyncio.Event().wait())
+        yield
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the first look", "a later look"])
+async def test_who_is_not_known_any_more_loses_a_stream_that_hangs(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, *, is_first: bool
+) -> None:
+    monkeypatch.setattr(live, "_MAY_STILL", 0.5)
+    name, admin = new_name("gpu-users"), new_name("admins")
+    await hub.visitor(name)
+    async with AsyncExitStack() as stack:
+        if is_first:
+            stack.enter_context(hanging(monkeypatch))
+        stream = await stack.enter_async_context(listening(hub, name))
+        await stream.next()
+        if not is_first:
+            stack.enter_context(hanging(monkeypatch))
+            stack.enter_context(neighbour(hub, 1))
+            await hub.cluster.wait_until(lambda: bool(pages(hub)._looking), 10)
+        answer = await (await hub.visitor(admin)).api("DELETE", f"users/{name}")
+        assert answer.status == 204
+        await stream.end()
+    await empty(hub)
+
+
+async def test_a_stream_counts_from_the_start_and_a_look_that_hangs_is_given_up(
+    hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_LONGEST_LOOK", 2.0)
+    name = new_name("gpu-users")
+    async with AsyncExitStack() as stack:
+        with hanging(monkeypatch):
+            stream = await stack.enter_async_context(listening(hub, name))
+            assert (await stream.next())["state"] == "starting"
+            assert len(pages(hub)) == 1
+            await stream.until(lambda event: "failed" in event)
+        await stream.card("gpu", "free")
+    await empty(hub)
 
 
 async def test_who_is_not_known_any_more_hears_nothing(

@@ -38,6 +38,8 @@ _LONGEST = 300.0
 _LOOK_AGAIN, _LOOK_AGAIN_SOON = 60.0, 5.0
 """Seconds after which a page is looked at although nothing has changed that can be seen: what
 admission answers is forgotten after a while, sooner if it was no; and so is what failed."""
+_LONGEST_LOOK = 60.0
+"""Seconds after which a look that has come to nothing is given up."""
 _FIRST_PATIENCE = 1.0
 """Seconds that the first event waits for the first look. A browser that hears nothing polls."""
 
@@ -86,18 +88,17 @@ class LiveHandler(OffersHandler):
         # nginx would keep events back to send more at once.
         self.set_header("X-Accel-Buffering", "no")
         self._page = page
-        looking = asyncio.ensure_future(pages.at_once(page.look))
+        pages.open(page)
+        looking = asyncio.ensure_future(pages.at_once(page.turn))
+        first = asyncio.FIRST_COMPLETED
         try:
-            await asyncio.wait((looking, page.ended), timeout=_FIRST_PATIENCE)
+            await asyncio.wait((looking, page.ended), timeout=_FIRST_PATIENCE, return_when=first)
             if not looking.done() and not page.ended.done():
                 page.beat(time.monotonic() + _BEAT)
-            await asyncio.wait((looking, page.ended), return_when=asyncio.FIRST_COMPLETED)
-            if looking.done() and not page.ended.done():
+            await asyncio.wait((looking, page.ended), return_when=first)
+            if looking.done():
                 looking.result()
-                page.tell()
-            if not page.ended.done():
-                pages.open(page)
-                await page.ended
+            await page.ended
         except asyncio.CancelledError:
             # The hub is being stopped.
             self.log.debug("An open page was let go")
@@ -170,6 +171,8 @@ class LivePage:
         self._looked_at, self._freshness = now, Freshness("starting")
         self._sent: asyncio.Future[None] | None = None
         self._sent_at = now
+        # Its first look is about to begin.
+        self._is_looking = True
 
     @property
     def person(self) -> str:
@@ -179,14 +182,14 @@ class LivePage:
 
     def is_due(self, now: float) -> bool:
         """See `gpuspawner.hub.open_pages.Page`."""
-        if self._sent is not None and not self._sent.done():
-            return False
+        is_over = now >= self._ends_at
         if now >= self._asks_at:
             self._asks_at = now + _MAY_STILL
-            if self._handler.find(*self._names) is None:
-                self.close()
-        if now >= self._ends_at:
-            self.close()
+            is_over = is_over or self._handler.find(*self._names) is None
+        if is_over:
+            self._end()
+        if self._is_looking or self._is_sending or self.ended.done():
+            return False
         spawner = _there(self._user, self._names[1])
         if spawner is None:
             self.close()
@@ -200,8 +203,12 @@ class LivePage:
     async def turn(self) -> None:
         """See `gpuspawner.hub.open_pages.Page`."""
         speak(self._news.language)
-        await self.look()
-        self.tell()
+        self._is_looking = True
+        try:
+            await self.look()
+            self.tell()
+        finally:
+            self._is_looking = False
 
     def tell(self) -> None:
         """Send what the last look came to, if it is news."""
@@ -217,7 +224,7 @@ class LivePage:
         quiet = now - self._sent_at
         if quiet < _BEAT or self.ended.done():
             return
-        if self._sent is None or self._sent.done():
+        if not self._is_sending:
             self._send(self._how_fresh())
         elif quiet > _STUCK:
             self._handler.drop()
@@ -230,12 +237,13 @@ class LivePage:
             return
         now = time.monotonic()
         try:
-            # JupyterHub puts another one in the place of one that failed.
-            if self._prepared is not spawner:
-                await self._handler._prepare_as_for_the_page(spawner)
-                self._prepared = spawner
-            ground = _ground_of(spawner)
-            offers = await spawner.offers()
+            async with asyncio.timeout(_LONGEST_LOOK):
+                # JupyterHub puts another one in the place of one that failed.
+                if self._prepared is not spawner:
+                    await self._handler._prepare_as_for_the_page(spawner)
+                    self._prepared = spawner
+                ground = _ground_of(spawner)
+                offers = await spawner.offers()
             self.event = self._news.of(offers)
         except SpawnRefusedError as refusal:
             self._fail(refusal.jupyterhub_message, now)
@@ -261,6 +269,16 @@ class LivePage:
         self._pages.closed(self)
         if not self.ended.done():
             self.ended.set_result(None)
+
+    @property
+    def _is_sending(self) -> bool:
+        return self._sent is not None and not self._sent.done()
+
+    def _end(self) -> None:
+        if self._is_sending:
+            # What the browser has not taken in is not for whoever is there now.
+            self._handler.drop()
+        self.close()
 
     def _fail(self, words: str, now: float) -> None:
         self.event = self._news.failed(words)

@@ -80,7 +80,7 @@ class OpenPages:
         return len(self._pages) >= MOST_PAGES
 
     def open(self, page: Page) -> None:
-        """Look after a page that was told all there is to tell a moment ago."""
+        """Count a page, and look after it; its first look is its own to begin."""
         of_theirs = [other for other in self._pages if other.person == page.person]
         of_theirs.sort(key=self._pages.__getitem__)
         for other in of_theirs[: max(0, len(of_theirs) + 1 - MOST_OF_ONE)]:
@@ -139,7 +139,8 @@ class OpenPages:
     async def _serve(self, page: Page) -> None:
         is_due = False
         with self._guarded(page):
-            is_due = page not in self._looking and page.is_due(self._clock())
+            # Asked also while it looks, which may take long: the page may have to end.
+            is_due = page.is_due(self._clock()) and page not in self._looking
         if is_due:
             task = self._looking[page] = asyncio.create_task(self._look(page))
             await asyncio.wait((task,), timeout=_PATIENCE)
