@@ -11,13 +11,18 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
+from tests.hub.conftest import Hub
 
+from .spawn_page import spawn_hub
+
+_numbers = count(1)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--no-sandbox",
@@ -105,3 +110,17 @@ async def browser() -> AsyncIterator[Browser]:
     """Chromium, once a module: its tests run on the loop of the module."""
     async with running_browser() as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
+    """One with a spawn page that shows every standing, once a module."""
+    del browser  # where there is none, no hub is started
+    async with spawn_hub(tmp_path_factory.mktemp("hub")) as hub:
+        yield hub
+
+
+@pytest.fixture
+def name() -> str:
+    """Of a researcher who has not been there yet."""
+    return f"researchers-{next(_numbers)}"

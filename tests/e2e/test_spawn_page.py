@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import count
 
 import pytest
 import pytest_asyncio
@@ -24,26 +23,11 @@ from .spawn_page import (
     photograph,
     radio,
     silent,
-    spawn_hub,
     wear,
 )
 from .test_pending_page import on_the_form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_numbers = count(1)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
-    del browser  # where there is none, no hub is started
-    async with spawn_hub(tmp_path_factory.mktemp("hub")) as hub:
-        yield hub
-
-
-@pytest.fixture
-def name() -> str:
-    return f"researchers-{next(_numbers)}"
 
 
 @dataclass(frozen=True)

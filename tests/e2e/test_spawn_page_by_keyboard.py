@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.hub.conftest import Hub
 
-from .spawn_page import card, photograph, radio, small, spawn_hub
+from .spawn_page import card, photograph, radio, small
 from .test_pending_page import on_the_form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -59,18 +57,6 @@ class Stop:
     in_form: bool
     shows: bool
     is_seen: bool
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
-    del browser  # where there is none, no hub is started
-    async with spawn_hub(tmp_path_factory.mktemp("hub")) as hub:
-        yield hub
-
-
-@pytest.fixture
-def name() -> str:
-    return f"researchers-{next(_numbers)}"
 
 
 async def focus(page: Page) -> Stop | None:

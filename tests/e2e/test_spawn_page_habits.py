@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from itertools import count
 
 import pytest
 import pytest_asyncio
@@ -11,24 +10,10 @@ from playwright.async_api import Browser, Page, expect
 from tests.hub.conftest import Hub
 
 from .conftest import running_browser
-from .spawn_page import SLOW, card, photograph, radio, spawn_hub
+from .spawn_page import SLOW, card, photograph, radio
 from .test_pending_page import on_the_form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_numbers = count(1)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
-    del browser  # where there is none, no hub is started
-    async with spawn_hub(tmp_path_factory.mktemp("hub")) as hub:
-        yield hub
-
-
-@pytest.fixture
-def name() -> str:
-    return f"researchers-{next(_numbers)}"
 
 
 async def cards_shown(page: Page) -> list[str | None]:
