@@ -80,3 +80,17 @@ async def test_what_a_function_gives_is_read_for_each(reads: list[object]) -> No
         await listed.ask()
         listed.beside(None, ADA)
     assert len(reads) == 2
+
+
+async def test_what_cannot_be_compared_is_read_each_time(reads: list[object]) -> None:
+    class Odd(dict[str, object]):
+        def __eq__(self, _other: object) -> bool:
+            raise RuntimeError("not comparable")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    for _ in range(2):
+        listed = await a_list([an_entry(), Odd(an_entry("Other"))])
+        await listed.ask()
+        listed.beside(None, ADA)
+    assert len(reads) == 2

@@ -132,11 +132,19 @@ def _read_for_all(
     """`_read`, once for all spawners that have the same list: each has a copy of its own."""
     for each in _reads:
         is_for = each.catalog is catalog and each.spawner_class is spawner_class
-        if is_for and (each.given is given or each.given == given):
+        if is_for and _are_equal(each.given, given):
             return each.stocked
     stocked = _read(given, catalog, spawner_class)
-    _reads.appendleft(_Reading(given, catalog, spawner_class, stocked))
+    # A copy: a hook may write into the one that its spawner has.
+    _reads.appendleft(_Reading(copied(given), catalog, spawner_class, stocked))
     return stocked
+
+
+def _are_equal(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - whatever an operator put there compares as it likes
+        return False
 
 
 def traits_of(spawner_class: type[KubeSpawner]) -> Traits:
