@@ -80,7 +80,7 @@ def number_of(effective: Effective) -> int:
     return effective.revision.number if effective.revision is not None else 0
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=RULES, edits=st.lists(RULES, min_size=1, max_size=3), some=PEOPLE, data=st.data())
 async def test_what_is_said_before_saving_is_what_is_after_a_restart(
     hub: Hub,
