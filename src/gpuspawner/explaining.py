@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gpuspawner.catalog import Catalog, Profile, matches
 from gpuspawner.catalog.problems import near_miss
-from gpuspawner.policy import Decision, Person, decide
+from gpuspawner.policy import Decision, Person, about, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Explanation:
 
 def explained(catalog: Catalog, person: Person) -> tuple[Explanation, ...]:
     """What is decided on every profile, in the catalog's order."""
-    return tuple(_explanation(catalog, person, profile) for profile in catalog.profiles)
+    apply = about(catalog.access, person)
+    return tuple(_explanation(catalog, person, profile, apply) for profile in catalog.profiles)
 
 
 def unnamed_groups(catalog: Catalog, person: Person) -> Mapping[str, str | None]:
@@ -41,15 +42,17 @@ def unnamed_groups(catalog: Catalog, person: Person) -> Mapping[str, str | None]
     }
 
 
-def _explanation(catalog: Catalog, person: Person, profile: Profile) -> Explanation:
+def _explanation(
+    catalog: Catalog, person: Person, profile: Profile, apply: tuple[int, ...]
+) -> Explanation:
     rules, slug = catalog.access, profile.slug
     decision = decide(rules, person, slug)
     if decision.rule is None:
         return Explanation(profile, decision)
-    after = range(decision.rule + 1, len(rules))
+    after = (number for number in apply if number > decision.rule)
     return Explanation(
         profile,
         decision,
         pattern=next(p for p in rules[decision.rule].profiles if matches(p, slug)),
-        later=tuple(n for n in after if decide(rules[n : n + 1], person, slug).rule is not None),
+        later=tuple(n for n in after if any(matches(p, slug) for p in rules[n].profiles)),
     )

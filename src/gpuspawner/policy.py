@@ -55,6 +55,11 @@ def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decisio
     return Decision(profile, allowed=False)
 
 
+def about(rules: Sequence[AccessRule], person: Person) -> tuple[int, ...]:
+    """The rules that apply to `person` whatever the profile, by their places from 0."""
+    return tuple(number for number, _rule, _by in _about(rules, person))
+
+
 _FEW = 8
 """Rules that are tried as fast as they are looked up."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gpuspawner.access import Effect, difference, preview
 from gpuspawner.admin.saying import change_in_words, grant_in_words
@@ -63,18 +64,21 @@ def present_preview(before: Catalog, after: Catalog, people: Iterable[Person]) -
 
 
 def _presented(effects: Sequence[Effect]) -> tuple[PresentedEffect, ...]:
-    together: dict[tuple[str, str, str], list[str]] = {}
+    # Words are made of what is shown: there may be many more effects.
+    together: dict[tuple[Any, ...], tuple[Effect, list[str]]] = {}
     for effect in effects:
-        key = (
+        before, after = effect.before, effect.after
+        key = (effect.person.name, before.rule, before.grant, after.rule, after.grant)
+        if key not in together and len(together) == MOST_EFFECTS:
+            continue
+        together.setdefault(key, (effect, []))[1].append(effect.profile)
+    found = (
+        PresentedEffect(
             effect.person.name,
+            tuple(profiles),
             grant_in_words(effect.before),
             grant_in_words(effect.after),
         )
-        if key not in together and len(together) == MOST_EFFECTS:
-            continue
-        together.setdefault(key, []).append(effect.profile)
-    found = (
-        PresentedEffect(person, tuple(profiles), before, after)
-        for (person, before, after), profiles in together.items()
+        for effect, profiles in together.values()
     )
     return tuple(sorted(found, key=lambda effect: effect.person))

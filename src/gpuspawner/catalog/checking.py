@@ -134,11 +134,14 @@ def _mount_faults(catalog: Catalog, profile: Profile, base: Path) -> Iterator[Fi
 
 def _access_faults(catalog: Catalog) -> Iterator[Finding]:
     slugs = [profile.slug for profile in catalog.profiles]
+    known = set(slugs)
     for number, rule in enumerate(catalog.access):
         for index, pattern in enumerate(rule.profiles):
-            if any(matches(pattern, slug) for slug in slugs):
+            if pattern in known:
                 continue
             exact = not has_wildcard(pattern)
+            if not exact and any(matches(pattern, slug) for slug in slugs):
+                continue
             message = (
                 f"no profile {shown(pattern)}" if exact else f"no profile matches {shown(pattern)}"
             )
