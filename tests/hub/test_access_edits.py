@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.postgres import a_server
 
 from gpuspawner.access import PAGE, Draft
 from gpuspawner.catalog import load_catalog
-from gpuspawner.database import AccessStore, engine_for
+from gpuspawner.database import AccessStore, engine_for, migrate
+from gpuspawner.database.tables import VERSION_TABLE
 from gpuspawner.hub.access import in_force_of
 from gpuspawner.in_force import in_force
 from gpuspawner.simcluster.cluster import SimCluster
@@ -96,3 +98,34 @@ async def test_where_the_access_was_never_known_nobody_starts_anything_and_the_h
         assert "psycopg" not in answer.text
         assert (await hub.start_server(name, "cpu")).status == 503
         assert (await visitor.get("hub/home")).status == 200
+
+
+async def test_tables_of_a_later_version_let_nobody_start_anything_and_the_hub_stays_up(
+    cluster: SimCluster,
+    database: str,
+    new_name: Callable[[str], str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def is_of(version: str) -> None:
+        engine = engine_for(database)
+        if version != "0001":
+            migrate(engine)
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'"))
+        engine.dispose()
+
+    await asyncio.to_thread(is_of, "9999")
+    async with a_hub(cluster, database) as hub:
+        name = new_name("gpu-users")
+        visitor, admin = await hub.visitor(name), await hub.visitor("admins-0")
+        assert (await visitor.get("hub/spawn")).status == 503
+        assert (await hub.start_server(name, "cpu")).status == 503
+        assert (await visitor.get("hub/home")).status == 200
+        assert "of a later version of gpuspawner" in caplog.text
+        for page in ("", "/rules"):
+            assert (await admin.get(f"hub/gpuspawner/admin{page}")).status == 200
+        assert (await admin.api("GET", "gpuspawner/access")).status == 503
+        asked = {"access": [EVERYONE_ALL], "parent": 0, "why": "to try"}
+        assert (await admin.api("PUT", "gpuspawner/access", asked)).status == 503
+        await asyncio.to_thread(is_of, "0001")
+        await offered(hub, name, {"cpu", "gpu", "huge"})
