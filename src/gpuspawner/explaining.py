@@ -28,8 +28,8 @@ class Explanation:
 
 def explained(catalog: Catalog, person: Person) -> tuple[Explanation, ...]:
     """What is decided on every profile, in the catalog's order."""
-    apply = about(catalog.access, person)
-    return tuple(_explanation(catalog, person, profile, apply) for profile in catalog.profiles)
+    applying = about(catalog.access, person)
+    return tuple(_explanation(catalog, person, profile, applying) for profile in catalog.profiles)
 
 
 def unnamed_groups(catalog: Catalog, person: Person) -> Mapping[str, str | None]:
@@ -43,13 +43,13 @@ def unnamed_groups(catalog: Catalog, person: Person) -> Mapping[str, str | None]
 
 
 def _explanation(
-    catalog: Catalog, person: Person, profile: Profile, apply: tuple[int, ...]
+    catalog: Catalog, person: Person, profile: Profile, applying: tuple[int, ...]
 ) -> Explanation:
     rules, slug = catalog.access, profile.slug
     decision = decide(rules, person, slug)
     if decision.rule is None:
         return Explanation(profile, decision)
-    after = (number for number in apply if number > decision.rule)
+    after = (number for number in applying if number > decision.rule)
     return Explanation(
         profile,
         decision,

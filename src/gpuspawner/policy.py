@@ -46,10 +46,7 @@ class Decision:
 
 def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decision:
     """Whether `person` may have the profile with the slug `profile`."""
-    # Asked for one profile after the other: who a rule is about is looked up once.
-    is_fixed = isinstance(rules, tuple) and len(rules) > _FEW
-    about = _about_cached(_Same(rules), person) if is_fixed else _about(rules, person)
-    for number, rule, grant in about:
+    for number, rule, grant in _applying(rules, person):
         if any(matches(pattern, profile) for pattern in rule.profiles):
             return Decision(profile, allowed=not rule.deny, rule=number, grant=grant)
     return Decision(profile, allowed=False)
@@ -57,7 +54,7 @@ def decide(rules: Sequence[AccessRule], person: Person, profile: str) -> Decisio
 
 def about(rules: Sequence[AccessRule], person: Person) -> tuple[int, ...]:
     """The rules that apply to `person` whatever the profile, by their places from 0."""
-    return tuple(number for number, _rule, _by in _about(rules, person))
+    return tuple(number for number, _rule, _by in _applying(rules, person))
 
 
 _FEW = 8
@@ -77,6 +74,12 @@ class _Same:
 
     def __hash__(self) -> int:
         return id(self.rules)
+
+
+def _applying(rules: Sequence[AccessRule], person: Person) -> _About:
+    # Asked for one profile after the other: who a rule is about is looked up once.
+    is_fixed = isinstance(rules, tuple) and len(rules) > _FEW
+    return _about_cached(_Same(rules), person) if is_fixed else _about(rules, person)
 
 
 @lru_cache(maxsize=64)
