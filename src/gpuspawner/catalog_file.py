@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -37,12 +38,14 @@ class CatalogStatus:
         since: when it came into force in this process.
         problem: what is wrong with the file as it is now; None if it is the one in force.
         problem_since: when the file was first found bad, after it was last good.
+        sha256: of the file's text that is in force, in hex.
     """
 
     catalog: Catalog | None = None
     since: datetime | None = None
     problem: CatalogError | None = None
     problem_since: datetime | None = None
+    sha256: str = ""
 
 
 class CatalogFile:
@@ -141,16 +144,16 @@ class CatalogFile:
         except Exception as error:  # noqa: BLE001 - a fault of ours takes nothing away either
             self._refuse(CatalogError([self._problem(f"cannot be examined: {error!r}")]))
         else:
-            self._accept(catalog)
+            self._accept(catalog, sha256(found.encode()).hexdigest())
 
-    def _accept(self, catalog: Catalog) -> None:
+    def _accept(self, catalog: Catalog, digest: str) -> None:
         before, now = self.status, self._now()
         if before.catalog == catalog:
-            self.status = replace(before, problem=None, problem_since=None)
+            self.status = replace(before, problem=None, problem_since=None, sha256=digest)
             if before.problem is not None:
                 self._log.info("The catalog is valid again, and as before")
             return
-        self.status = CatalogStatus(catalog, now)
+        self.status = CatalogStatus(catalog, now, sha256=digest)
         if before.catalog is not None or before.problem is not None:
             counts = f"{len(catalog.profiles)} profiles, {len(catalog.access)} access rules"
             self._log.info("A changed catalog is in force from now on: %s", counts)

@@ -200,6 +200,16 @@ def in_force(path: Path, mode: Mode = GIT) -> InForce:
     return found
 
 
+def known_in_force() -> tuple[InForce, ...]:
+    """All that anybody of the hub of this process has asked for."""
+    return tuple(_of_hub().in_force.values())
+
+
+def known_files() -> tuple[CatalogFile, ...]:
+    """The files that anybody of this process has asked for."""
+    return tuple(_files.values())
+
+
 def loaded_catalog(path: Path) -> Catalog:
     """The catalog of a hub that is about to start, whatever the file was before.
 

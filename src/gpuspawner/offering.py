@@ -21,6 +21,7 @@ from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop
+from gpuspawner.metrics import counts, standings
 from gpuspawner.offers import Offer, Situation, drafts_in, pool_of
 from gpuspawner.policy import Decision, Person, decide
 from gpuspawner.profile_list import ProfileList
@@ -221,7 +222,9 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
 
     async def _offers_in(self, catalog: Catalog) -> list[Offer]:
         situation = await self._situation(catalog)
-        return await self._judge.offers(self._drafts(situation), situation)
+        drafts = self._drafts(situation)
+        standings(counts().labels).remember(drafts, catalog, self._judge, self.pvc_name)
+        return await self._judge.offers(drafts, situation)
 
     async def _situation(self, catalog: Catalog) -> Situation:
         view = await self._judge.view(self.first_look_timeout)

@@ -21,6 +21,7 @@ from gpuspawner.kubespawner_config import (
 )
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop, speaking
+from gpuspawner.metrics import collecting, counts
 from gpuspawner.offering import OfferingKubeSpawner
 from gpuspawner.offers import Offer, Standing, draft_of
 from gpuspawner.refusals import SEE_THE_LOG, SpawnRefusedError, refusal_of_offer
@@ -51,6 +52,7 @@ class GPUSpawner(OfferingKubeSpawner):
         self._claim: Assumed | None = None
         self._may_have_made_pod = False
         super().__init__(*args, **kwargs)
+        collecting.register()
         for name in ignored_settings(self.config):
             warn_once(self.log, name)
 
@@ -79,10 +81,23 @@ class GPUSpawner(OfferingKubeSpawner):
         await self._profile_list.ask()
         with speaking(self.language_of_form):
             offers = await self.offers()
+            counts().shown(offers)
             asked = self.asked_for
             links = form.page_links(asked.asked_by, self.user.name, asked.name)
             html = form.render(offers, self._preselection(self.catalog), links)
             return form.form_text(html, self.user.name, asked.name)
+
+    async def _start(self) -> Any:
+        """KubeSpawner's, counted by how it ends."""
+        is_resumed, before = self.is_resumed, self._offer
+        began = self._waits_since if self._waits_since is not None else self._asked_at
+        with counts().start(
+            self._profile_asked_for,
+            None if is_resumed else began,
+            made_pod=lambda: is_resumed or self._may_have_made_pod,
+            is_undecided=lambda: self._offer is not before and _is_contended(self._offer),
+        ):
+            return await super()._start()
 
     async def load_user_options(self) -> None:
         """Apply the profile that the options ask for, if the person may start it now.
@@ -208,3 +223,7 @@ class GPUSpawner(OfferingKubeSpawner):
             is_linked=is_linked,
             is_refused=refused is not None,
         )
+
+
+def _is_contended(offer: Offer | None) -> bool:
+    return offer is not None and offer.contenders > 0

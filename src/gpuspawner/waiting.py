@@ -22,6 +22,7 @@ from gpuspawner import wording
 from gpuspawner.in_line import Place, PlaceInLine
 from gpuspawner.language import gettext as _
 from gpuspawner.line import LineFullError
+from gpuspawner.metrics import counts
 from gpuspawner.offers import Offer
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.resuming.kubespawner import LOOK_AGAIN, STATE_KEY
@@ -134,6 +135,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         finally:
             self._told = self._waits_since = None
             self.seconds_waited = time.time() - began
+            counts().waited(offer.profile, time.time() - since)
         return offer
 
     def clear_state(self) -> None:

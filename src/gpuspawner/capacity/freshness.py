@@ -41,6 +41,8 @@ class Health:
         unreadable: how many objects exist now that could not be read.
         served: whether the API server has the resource at all.
         last_error: why the last attempt failed; None if it did not.
+        lists: how many full lists there were.
+        failures: how many attempts failed so far.
     """
 
     synced: bool = False
@@ -50,6 +52,8 @@ class Health:
     unreadable: int = 0
     served: bool = True
     last_error: str | None = None
+    lists: int = 0
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,6 +262,12 @@ def shared_cluster(
     return known
 
 
+def clusters_of_this_hub() -> tuple[SharedCluster, ...]:
+    """All that are watched on the running event loop."""
+    known = _shared.get(asyncio.get_running_loop(), {})
+    return tuple(one for one in known.values() if not one.has_ended)
+
+
 async def stop_shared_clusters() -> None:
     """End the watches of the running event loop; for tests, whose loops end in good order."""
     for shared in _shared.pop(asyncio.get_running_loop(), {}).values():

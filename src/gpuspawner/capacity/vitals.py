@@ -19,6 +19,7 @@ class Vitals:
         self.synced = False
         self.confirmed_at: float | None = None
         self.malformed = 0
+        self._lists = self._failures = 0
         self._resource = resource
         self._served = True
         self._missing: set[Permission] = set()
@@ -34,6 +35,8 @@ class Vitals:
             unreadable=unreadable,
             served=self._served,
             last_error=self._last_error,
+            lists=self._lists,
+            failures=self._failures,
         )
 
     def granted(self, *verbs: str) -> None:
@@ -50,6 +53,7 @@ class Vitals:
 
     def failed(self, verb: str, words: str) -> bool:
         """An attempt has failed; whether that is news."""
+        self._failures += 1
         words = f"{verb} {self._resource}: {words}"
         if self._last_error == words:
             return False
@@ -61,6 +65,7 @@ class Vitals:
         """There is a full list of `count` objects, right as of `moment`."""
         if not self.synced:
             log.info("watching %s: %d listed", self._resource, count)
+        self._lists += 1
         self.synced = self._served = True
         self.confirmed_at = moment
 

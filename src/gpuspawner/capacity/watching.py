@@ -124,6 +124,10 @@ class ClusterWatch:
         """
         return self._by_resource[resource].health
 
+    def healths(self) -> dict[str, Health]:
+        """How the watch of each resource fares, by its plural."""
+        return {watch.resource: watch.health for watch in self._all}
+
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The nodes and pods that exist now and could not be read."""
         return tuple(held for feed in self._feeds for held in feed.unreadable)

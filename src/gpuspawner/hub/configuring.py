@@ -13,6 +13,7 @@ from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
 from gpuspawner.hub import admin, choosing, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
+from gpuspawner.metrics import collecting
 from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.profile_list import has_profile_list
 from gpuspawner.spawner import GPUSpawner
@@ -62,6 +63,7 @@ def setup(
     if access_mode is not None:
         c.GPUSpawner.access_mode = access_mode
     _add_pages(c)
+    collecting.register()
     admin.allow_hub_admins(c)
 
 

@@ -13,6 +13,7 @@ from tornado import web
 
 from gpuspawner.language import accepted, gettext_noop, speak, spoken
 from gpuspawner.language import gettext as _
+from gpuspawner.metrics import counts
 from gpuspawner.presenting import present
 from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
@@ -77,6 +78,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             self._answer(refusal.status_code, refusal.code, refusal.jupyterhub_message)
         else:
             self.set_header("Content-Language", spoken())
+            counts().shown(offers)
             self.write(msgspec.to_builtins(present(offers)))
 
     def _name(self, argument: str) -> str | None:
