@@ -115,9 +115,22 @@ class _Scrape:
     def begin_look(self) -> Iterable[Metric]:
         """See that the next scrape tells the truth; at most one look at a time."""
         if self.look is None or self.look.done():
-            self.look = asyncio.create_task(_look())
+            self.look = asyncio.create_task(self._look())
             self.look.add_done_callback(_mourn)
         return ()
+
+    async def _look(self) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            in_force, files = known_in_force(), known_files()
+            looks: list[Awaitable[object]] = [one.fresh() for one in in_force]
+            await asyncio.gather(*looks, *(one.fresh() for one in files))
+            catalog, cluster = _catalog(), self._sums_of
+            if catalog is None:
+                return
+            if cluster is not None:
+                for _ in self._sums.settle(cluster.snapshot(), catalog):
+                    await asyncio.sleep(0)
+            await standings(counts().labels).look(catalog)
 
     def _cluster_facts(self, clusters: tuple[SharedCluster, ...]) -> ClusterFacts:
         live = [one for one in clusters if one.was_synced and one.freshness().is_live]
@@ -141,6 +154,8 @@ class _Scrape:
             return found
         doubtful = {held.node for held in unreadable if held.node is not None}
         devices = self._sums.of(cluster.snapshot(), catalog, doubtful)
+        if devices is None:
+            return found
         return ClusterFacts(
             is_live=found.is_live,
             now=found.now,
@@ -149,16 +164,6 @@ class _Scrape:
             devices=devices,
             are_devices_known=not doubtful,
         )
-
-
-async def _look() -> None:
-    async with asyncio.timeout(_PATIENCE):
-        in_force, files = known_in_force(), known_files()
-        looks: list[Awaitable[object]] = [one.fresh() for one in in_force]
-        await asyncio.gather(*looks, *(one.fresh() for one in files))
-        catalog = _catalog()
-        if catalog is not None:
-            await standings(counts().labels).look(catalog)
 
 
 def _mourn(look: asyncio.Task[None]) -> None:

@@ -8,43 +8,43 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
-from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 
 from gpuspawner.catalog import Profile
 from gpuspawner.metrics import families
-from gpuspawner.metrics.families import Family
+from gpuspawner.metrics.series import CounterOf, HistogramOf
 from gpuspawner.offers import Offer
 from gpuspawner.refusals import SpawnRefusedError
 
 
 class Counts:
-    """The counters and histograms of one hub; nothing here is in a registry."""
+    """The counters and histograms of one hub, counted on its event loop."""
 
     def __init__(self) -> None:
         self.labels = ProfileLabels()
-        self._shown = _counter(families.OFFERS_SHOWN)
-        self._starts = _counter(families.STARTS)
-        self._refusals = _counter(families.REFUSALS)
-        self._errors = _counter(families.ERRORS)
-        self._duration = _histogram(families.START_DURATION)
-        self._wait = _histogram(families.LINE_WAIT)
+        self._shown = CounterOf(families.OFFERS_SHOWN)
+        self._starts = CounterOf(families.STARTS)
+        self._refusals = CounterOf(families.REFUSALS)
+        self._errors = CounterOf(families.ERRORS)
+        self._duration = HistogramOf(families.START_DURATION)
+        self._wait = HistogramOf(families.LINE_WAIT)
         self._by_profile = (self._shown, self._starts, self._duration, self._wait)
+        self._errors.add(by=0)
         for reason in families.REASONS:
-            self._refusals.labels(reason)
+            self._refusals.add(reason, by=0)
 
     def shown(self, offers: Iterable[Offer]) -> None:
         """These were shown to somebody who has asked for them."""
         for offer in offers:
-            self._shown.labels(self.labels.of(offer.profile), offer.standing.value).inc()
+            self._shown.add(self.labels.of(offer.profile), offer.standing.value)
 
     def waited(self, profile: Profile, seconds: float) -> None:
         """A server has left the line, so long after it was asked for."""
-        self._wait.labels(self.labels.of(profile)).observe(seconds)
+        self._wait.observe(self.labels.of(profile), seconds)
 
     def failed(self) -> None:
         """A part of the metrics cannot be told."""
-        self._errors.inc()
+        self._errors.add()
 
     @contextmanager
     def start(
@@ -68,7 +68,7 @@ class Counts:
             yield
             outcome = families.STARTED
             if since is not None:
-                self._duration.labels(label).observe(max(0.0, time.time() - since))
+                self._duration.observe(label, max(0.0, time.time() - since))
         except SpawnRefusedError as refused:
             if refused.code == "cancelled":
                 outcome = families.CANCELLED
@@ -81,7 +81,7 @@ class Counts:
             outcome = families.CANCELLED
             raise
         finally:
-            self._starts.labels(label, outcome).inc()
+            self._starts.add(label, outcome)
 
     def keep(self, slugs: Collection[str]) -> None:
         """Forget profiles of the catalog that are in it no more.
@@ -91,22 +91,18 @@ class Counts:
         """
         self.labels.keep(slugs)
         for metric in self._by_profile:
-            for values in _label_values(metric):
-                if not self.labels.is_known(values[0]):
-                    metric.remove(*values)
-        for slug in slugs:
-            label = self.labels.of_catalog(slug)
+            metric.keep(self.labels.is_known)
+        for label in {self.labels.of_catalog(slug) for slug in slugs}:
             for outcome in families.OUTCOMES:
                 # Prometheus sees no rise from what was never there.
-                self._starts.labels(label, outcome)
+                self._starts.add(label, outcome, by=0)
 
     def collect(self) -> list[Metric]:
         """All of them at this moment."""
-        metrics = (*self._by_profile, self._refusals, self._errors)
-        return [_without_created(found) for metric in metrics for found in metric.collect()]
+        return [one.metric() for one in (*self._by_profile, self._refusals, self._errors)]
 
     def _refuse(self, code: str) -> None:
-        self._refusals.labels(code if code in families.REASONS else families.OTHER).inc()
+        self._refusals.add(code if code in families.REASONS else families.OTHER)
 
 
 class ProfileLabels:
@@ -134,7 +130,7 @@ class ProfileLabels:
 
     def is_known(self, label: str) -> bool:
         """Whether it is the label of something that is still there."""
-        return label in ("", families.OTHER) or label in self._of_catalog | self._listed
+        return label in ("", families.OTHER) or label in self._of_catalog or label in self._listed
 
 
 def _among(known: set[str], slug: str, most: int) -> str:
@@ -142,31 +138,6 @@ def _among(known: set[str], slug: str, most: int) -> str:
         return families.OTHER
     known.add(slug)
     return slug
-
-
-def _counter(family: Family) -> Counter:
-    name = family.name.removesuffix("_total")
-    return Counter(name, family.help, family.labels, registry=None)
-
-
-def _histogram(family: Family) -> Histogram:
-    buckets = family.buckets
-    return Histogram(family.name, family.help, family.labels, registry=None, buckets=buckets)
-
-
-def _label_values(metric: Counter | Histogram) -> set[tuple[str, ...]]:
-    labels = ("profile", "standing", "outcome")
-    return {
-        tuple(sample.labels[label] for label in labels if label in sample.labels)
-        for found in metric.collect()
-        for sample in found.samples
-    }
-
-
-def _without_created(metric: Metric) -> Metric:
-    """When each series began is a series for each, and nothing here asks for it."""
-    metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
-    return metric
 
 
 _counts: WeakKeyDictionary[asyncio.AbstractEventLoop, Counts] = WeakKeyDictionary()

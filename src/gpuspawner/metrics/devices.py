@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gpuspawner.capacity.index import Snapshot
@@ -27,6 +27,9 @@ class Place(NamedTuple):
 
 Amounts = Mapping[str, int]
 """How many devices are in each of `families.DEVICE_STATES`."""
+MOST_AT_ONCE = 500
+"""How many nodes are counted without a pause: some milliseconds."""
+_Counted = tuple[Place, tuple[int, int, int]]
 
 
 class DeviceSums:
@@ -35,56 +38,73 @@ class DeviceSums:
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
         self._resources: frozenset[str] = frozenset()
-        self._counted: dict[str, tuple[NodeState, dict[Place, Counter[str]]]] = {}
-        self._sums: dict[Place, Counter[str]] = {}
+        self._counted: dict[str, tuple[NodeState, tuple[_Counted, ...]]] = {}
+        self._sums: dict[Place, list[int]] = {}
         self._nodes_at: Counter[Place] = Counter()
         self._generation: int | None = None
         self._products: set[str] = set()
 
     def of(
         self, snapshot: Snapshot, catalog: Catalog, doubtful: Collection[str] = ()
-    ) -> dict[Place, Amounts]:
+    ) -> dict[Place, Amounts] | None:
         """The devices of the resources that the catalog's accelerators name.
 
         Args:
             snapshot: the cluster.
             catalog: what is in force.
             doubtful: nodes with something on them that cannot be read; their pools are left out.
+
+        Returns:
+            None if too many nodes have to be counted first, by `settle`.
         """
-        if catalog is not self._catalog:
-            self._begin(catalog)
-        self._settle(snapshot)
+        self._begin(catalog)
+        differing = self._differing(snapshot)
+        if len(differing) > MOST_AT_ONCE:
+            return None
+        self._count(differing, snapshot)
+        self._generation = snapshot.generation
         unknown = {
-            place for name in doubtful if name in self._counted for place in self._counted[name][1]
+            place
+            for name in doubtful
+            if name in self._counted
+            for place, _ in self._counted[name][1]
         }
+        # A pool that has no node has none of what its nodes would have.
         found = {
-            Place(resource, name): Counter[str]()
+            Place(resource, name): [0, 0, 0]
             for name, pool in catalog.node_pools.items()
             for resource in self._resources & pool.allocatable.keys()
         } | self._sums
         return {
-            place: {state: amounts[state] for state in families.DEVICE_STATES}
+            place: dict(zip(families.DEVICE_STATES, amounts, strict=True))
             for place, amounts in sorted(found.items())
             if place not in unknown
         }
 
+    def settle(self, snapshot: Snapshot, catalog: Catalog) -> Iterator[None]:
+        """Count what there is to count, and pause after each `MOST_AT_ONCE` nodes."""
+        self._begin(catalog)
+        differing = list(self._differing(snapshot))
+        # Of no snapshot as long as it is not done, and then others may be newer.
+        self._generation = None
+        for first in range(0, len(differing), MOST_AT_ONCE):
+            if catalog is not self._catalog or self._generation is not None:
+                # Somebody has begun anew, or come to the end with what may be newer.
+                return
+            self._count(differing[first : first + MOST_AT_ONCE], snapshot)
+            yield
+
     def _begin(self, catalog: Catalog) -> None:
+        if catalog is self._catalog:
+            return
         self._catalog = catalog
         self._resources = frozenset(one.resource for one in catalog.accelerators.values())
         self._counted, self._sums, self._nodes_at = {}, {}, Counter()
         self._generation, self._products = None, set()
 
-    def _settle(self, snapshot: Snapshot) -> None:
-        if snapshot.generation == self._generation:
-            return
-        for name in self._differing(snapshot):
-            self._drop(name)
-            state = snapshot.nodes.get(name)
-            if state is not None:
-                self._put(name, state)
-        self._generation = snapshot.generation
-
     def _differing(self, snapshot: Snapshot) -> Collection[str]:
+        if self._generation == snapshot.generation:
+            return ()
         if self._generation is not None and self._generation + 1 == snapshot.generation:
             return snapshot.changed
         counted = self._counted
@@ -95,40 +115,42 @@ class DeviceSums:
         ]
         return differing + [name for name in counted if name not in snapshot.nodes]
 
+    def _count(self, names: Iterable[str], snapshot: Snapshot) -> None:
+        for name in names:
+            self._drop(name)
+            state = snapshot.nodes.get(name)
+            if state is not None:
+                self._put(name, state)
+
     def _put(self, name: str, state: NodeState) -> None:
-        amounts = dict(self._amounts(state))
-        self._counted[name] = (state, amounts)
-        for place, counted in amounts.items():
-            self._sums.setdefault(place, Counter()).update(counted)
+        found = tuple(self._amounts(state))
+        self._counted[name] = (state, found)
+        for place, amounts in found:
+            before = self._sums.get(place, (0, 0, 0))
+            self._sums[place] = [one + more for one, more in zip(before, amounts, strict=True)]
             self._nodes_at[place] += 1
 
     def _drop(self, name: str) -> None:
-        _, amounts = self._counted.pop(name, (None, {}))
-        for place, counted in amounts.items():
-            self._sums[place].subtract(counted)
+        _, found = self._counted.pop(name, (None, ()))
+        for place, amounts in found:
+            before = self._sums[place]
+            self._sums[place] = [one - less for one, less in zip(before, amounts, strict=True)]
             self._nodes_at[place] -= 1
             if not self._nodes_at[place]:
                 del self._sums[place], self._nodes_at[place]
 
-    def _amounts(self, state: NodeState) -> Iterator[tuple[Place, Counter[str]]]:
+    def _amounts(self, state: NodeState) -> Iterator[_Counted]:
         node = state.node
-        pool = ""
         for resource in self._resources:
             there = node.allocatable.get(resource, 0)
             all_of_them = max(there, node.capacity.get(resource, 0))
             used = state.requested.get(resource, 0)
             if not all_of_them and not used:
                 continue
-            pool = pool or self._pool_of(node)
             left = max(0, there - used)
             free = 0 if _is_closed(node) else left
             lost = max(0, all_of_them - max(there, used))
-            found = {
-                families.FREE: free,
-                families.USED: used,
-                families.UNUSABLE: lost + left - free,
-            }
-            yield Place(resource, pool), Counter(found)
+            yield Place(resource, self._pool_of(node)), (free, used, lost + left - free)
 
     def _pool_of(self, node: Node) -> str:
         pools = self._catalog.node_pools if self._catalog is not None else {}

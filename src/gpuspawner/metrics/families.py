@@ -45,8 +45,8 @@ REASONS: Final = (
 """The codes of refusals. `UNDECIDED`: whether there is room depends on where others go."""
 FREE, USED, UNUSABLE = DEVICE_STATES = ("free", "used", "unusable")
 
-_START_BUCKETS = (5, 10, 20, 30, 60, 120, 180, 300, 450, 600, 900, 1200, 1800, 3600)
-_WAIT_BUCKETS = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+_START_BUCKETS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_WAIT_BUCKETS = (60, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ START_DURATION = Family(
     "Time from asking for a server until its start succeeded, with the time in line. Starts that a "
     "restart of the hub has interrupted after their pod was made are left out.",
     ("profile",),
-    "profiles x 17",
+    "profiles x 13",
     _START_BUCKETS,
 )
 LINE_WAIT = Family(
@@ -129,7 +129,7 @@ LINE_WAIT = Family(
     "Time from asking for a server until it left the line, for whichever reason. Servers that "
     "never were in line are left out.",
     ("profile",),
-    "profiles x 16",
+    "profiles x 12",
     _WAIT_BUCKETS,
 )
 LINE_LENGTH = _gauge("line_length", "Servers that wait in line for room at this moment.")
