@@ -192,3 +192,106 @@ def test_other_defaults(
 ) -> None:
     made = store.create(resource, namespace, {"metadata": {"name": "x"}} | obj)
     assert {key: made.get(key) for key in expected} == expected
+
+
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def context(**changes: Any) -> Object:
+    merged = RESTRICTED | changes
+    return {"securityContext": {key: value for key, value in merged.items() if value is not None}}
+
+
+@pytest.mark.parametrize(
+    ("level", "container", "spec", "words"),
+    [
+        pytest.param("restricted", context(), {}, None, id="a pod that does as it is told"),
+        pytest.param(
+            "restricted",
+            context(runAsNonRoot=None, seccompProfile=None),
+            {"securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "Localhost"}}},
+            None,
+            id="the pod may say it for its containers",
+        ),
+        pytest.param(
+            "restricted",
+            {},
+            {},
+            "allowPrivilegeEscalation != false (container "
+            '"notebook" must set securityContext.allowPrivilegeEscalation=false), '
+            'unrestricted capabilities (container "notebook" must set '
+            'securityContext.capabilities.drop=["ALL"]), '
+            'runAsNonRoot != true (pod or container "notebook" must set '
+            "securityContext.runAsNonRoot=true), "
+            'seccompProfile (pod or container "notebook" must set '
+            'securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
+            id="a pod that says nothing",
+        ),
+        pytest.param(
+            "restricted",
+            context(runAsNonRoot=False, runAsUser=0),
+            {},
+            'runAsNonRoot != true (container "notebook" must not set '
+            'securityContext.runAsNonRoot=false), runAsUser=0 (container "notebook" must not set '
+            "runAsUser=0)",
+            id="root",
+        ),
+        pytest.param(
+            "restricted",
+            context(capabilities={"drop": ["ALL"], "add": ["NET_BIND_SERVICE", "SYS_ADMIN"]}),
+            {},
+            'unrestricted capabilities (container "notebook" must not include "SYS_ADMIN" in '
+            "securityContext.capabilities.add)",
+            id="a capability",
+        ),
+        pytest.param(
+            "restricted",
+            context(),
+            {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "nfs": {"server": "x"}}]},
+            'restricted volume types (volume "b" uses restricted volume type "nfs")',
+            id="NFS in the pod itself",
+        ),
+        pytest.param(
+            "baseline",
+            {"securityContext": {"privileged": True}},
+            {"hostNetwork": True, "volumes": [{"name": "usb", "hostPath": {"path": "/dev"}}]},
+            'host namespaces (hostNetwork=true), privileged (container "notebook" must not set '
+            'securityContext.privileged=true), hostPath volumes (volume "usb")',
+            id="the baseline keeps what is dangerous out",
+        ),
+        pytest.param(
+            "baseline",
+            {"securityContext": {"capabilities": {"add": ["CHOWN", "NET_ADMIN"]}}},
+            {},
+            'non-default capabilities (container "notebook" must not include "NET_ADMIN" in '
+            "securityContext.capabilities.add)",
+            id="the baseline knows the usual capabilities",
+        ),
+        pytest.param("baseline", {}, {}, None, id="the baseline takes a plain pod"),
+        pytest.param(
+            "privileged",
+            {"securityContext": {"privileged": True}},
+            {"hostPID": True},
+            None,
+            id="privileged takes all",
+        ),
+    ],
+)
+def test_a_namespace_enforces_its_pod_security_standard(
+    store: Store, level: str, container: Object, spec: Object, words: str | None
+) -> None:
+    label = {"pod-security.kubernetes.io/enforce": level}
+    store.patch(NAMESPACES, None, "default", {"metadata": {"labels": label}})
+    if words is None:
+        create_pod(store, container, **spec)
+        return
+    with pytest.raises(ApiError) as caught:
+        create_pod(store, container, **spec)
+    assert caught.value.code == 403
+    violates = f'pods "p" is forbidden: violates PodSecurity "{level}:latest": {words}'
+    assert caught.value.message == violates

@@ -65,6 +65,28 @@ def test_allocatable_is_capacity_less_what_is_reserved() -> None:
         pytest.param("a: [", "tiny.yaml: is not YAML", id="a file that is not YAML"),
         pytest.param("", "tiny.yaml: Input should be", id="an empty file"),
         pytest.param(
+            SMALLEST + "    autoscaling: {group: g, max: 1}\n",
+            "tiny.yaml: node_pools[0]: Value error, max is 1, less than the count of 2",
+            id="a pool that is larger than it may grow",
+        ),
+        pytest.param(
+            SMALLEST.replace("count: 2", "count: 1").replace("-{index}", "")
+            + "    autoscaling: {group: g, max: 2}\n",
+            "names 2 nodes alike",
+            id="one name for nodes that may come",
+        ),
+        pytest.param(
+            SMALLEST
+            + "namespaces: [{name: a, labels: {pod-security.kubernetes.io/enforce: strict}}]\n",
+            "enforce is 'strict'; write one of privileged, baseline, restricted",
+            id="a pod security standard that there is not",
+        ),
+        pytest.param(
+            SMALLEST + "resource_quotas: [{name: q, namespace: a, hard: {pods: 1}}]\n",
+            "namespace a is used but not listed",
+            id="a quota of a namespace that there is not",
+        ),
+        pytest.param(
             SMALLEST.replace("count", "cuont"),
             "tiny.yaml: node_pools[0].cuont: Extra inputs are not permitted",
             id="a field that is misspelt",

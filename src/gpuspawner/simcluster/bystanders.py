@@ -97,4 +97,8 @@ def _pod(job: BystanderJob, name: str) -> Object:
     pod["spec"]["restartPolicy"] = "Never"
     if job.priority_class_name:
         pod["spec"]["priorityClassName"] = job.priority_class_name
+    pod["spec"]["nodeSelector"] = dict(job.node_selector)
+    pod["spec"]["tolerations"] = [
+        each.model_dump(exclude_defaults=True) for each in job.tolerations
+    ]
     return pod

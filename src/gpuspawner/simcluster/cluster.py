@@ -19,13 +19,14 @@ from gpuspawner.simcluster.apimachinery.status import ApiError
 from gpuspawner.simcluster.apiserver.access import AccessRules
 from gpuspawner.simcluster.apiserver.api import make_app, serve
 from gpuspawner.simcluster.apiserver.faults import FaultPlan
+from gpuspawner.simcluster.autoscaler import Autoscaler
 from gpuspawner.simcluster.bystanders import BystanderProcess
 from gpuspawner.simcluster.description import ClusterDescription
 from gpuspawner.simcluster.manifests import (
     cluster_manifests,
     kubeconfig,
     sites,
-    system_pod,
+    system_pods,
 )
 from gpuspawner.simcluster.nodes.addresses import LoopbackAddresses, PodSubnet
 from gpuspawner.simcluster.nodes.devices import DeviceManager
@@ -209,6 +210,8 @@ class SimCluster:
             scheduler.run(),
             Provisioner(self.store).run(),
         ]
+        if any(pool.autoscaling for pool in self.description.node_pools):
+            components.append(Autoscaler(self.store, self.description).run())
         if self.bystanders is not None:
             self.bystanders.populate()
             components.append(self.bystanders.run())
@@ -234,7 +237,7 @@ def _create_all(store: Store, description: ClusterDescription) -> None:
         except ApiError as error:
             if error.code != _ALREADY_EXISTS:  # every cluster has some namespaces from the start
                 raise
-    for pods in description.system_pods:
-        for site in sites(description):
-            if not pods.node_pools or site.pool.name in pods.node_pools:
-                store.create(PODS, pods.namespace, system_pod(pods, site.name))
+    for site in sites(description):
+        if site.name in site.pool.node_names:
+            for namespace, pod in system_pods(description, site):
+                store.create(PODS, namespace, pod)

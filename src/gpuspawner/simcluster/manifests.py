@@ -14,6 +14,7 @@ from gpuspawner.simcluster.apimachinery.resources import (
     NODES,
     PERSISTENTVOLUMECLAIMS,
     PRIORITYCLASSES,
+    RESOURCEQUOTAS,
     RUNTIMECLASSES,
     SERVICEACCOUNTS,
     STORAGECLASSES,
@@ -34,8 +35,10 @@ Manifest = tuple[ResourceType, str | None, Object]
 
 def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
     """Everything but pods, in an order in which it can be created."""
-    for name in dict.fromkeys(("default", "kube-system", *description.namespaces)):
-        yield NAMESPACES, None, {"metadata": {"name": name}}
+    labels: dict[str, dict[str, str]] = {"default": {}, "kube-system": {}}
+    labels |= {each.name: each.labels for each in description.namespaces}
+    for name, own in labels.items():
+        yield NAMESPACES, None, {"metadata": {"name": name, "labels": dict(own)}}
         yield SERVICEACCOUNTS, name, {"metadata": {"name": "default"}}
     for priority in description.priority_classes:
         yield (
@@ -46,6 +49,7 @@ def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
                 "value": priority.value,
                 "globalDefault": priority.default,
                 "description": priority.description,
+                "preemptionPolicy": priority.preemption_policy,
             },
         )
     for runtime in description.runtime_classes:
@@ -73,14 +77,21 @@ def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
             {
                 "metadata": {"name": claim.name},
                 "spec": {
-                    "accessModes": ["ReadWriteOnce"],
+                    "accessModes": list(claim.access_modes),
                     "resources": {"requests": {"storage": claim.size}},
                     "storageClassName": claim.storage_class,
                 },
             },
         )
+    for quota in description.resource_quotas:
+        yield (
+            RESOURCEQUOTAS,
+            quota.namespace,
+            {"metadata": {"name": quota.name}, "spec": {"hard": dict(quota.hard)}},
+        )
     for site in sites(description):
-        yield NODES, None, node(site)
+        if site.name in site.pool.node_names:
+            yield NODES, None, node(site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,8 @@ class Site:
 
 
 def sites(description: ClusterDescription) -> Iterator[Site]:
-    """Every node, with the addresses that k3s would give it."""
-    nodes = ((name, pool) for pool in description.node_pools for name in pool.node_names)
+    """Every node that there may ever be, with the addresses that k3s would give it."""
+    nodes = ((name, pool) for pool in description.node_pools for name in pool.possible_node_names)
     for index, (name, pool) in enumerate(nodes):
         subnet = IPv4Network((int(_POD_NETWORK) + index * 256, 24))
         yield Site(name, pool, str(_HOST_NETWORK + index), subnet)
@@ -155,6 +166,13 @@ def system_pod(pods: SystemPods, node_name: str) -> Object:
         "tolerations": [{"operator": "Exists"}],
     }
     return pod
+
+
+def system_pods(description: ClusterDescription, site: Site) -> Iterator[tuple[str, Object]]:
+    """The pods that DaemonSets have on a node, each with its namespace."""
+    for pods in description.system_pods:
+        if not pods.node_pools or site.pool.name in pods.node_pools:
+            yield pods.namespace, system_pod(pods, site.name)
 
 
 def simulated_pod(name: str, image: str, requests: Mapping[str, str]) -> Object:

@@ -10,10 +10,10 @@ from gpuspawner.simcluster.description.models import (
     BystanderJob,
     Bystanders,
     ClusterDescription,
-    NodePool,
     Running,
     SystemPods,
 )
+from gpuspawner.simcluster.description.node_pools import NodePool
 from gpuspawner.simcluster.description.problems import ClusterDescriptionError
 
 __all__ = [

@@ -8,90 +8,46 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, PositiveFloat, ValidationError, model_validator
 
-from gpuspawner.quantity import parse_amount, parse_quantity
 from gpuspawner.simcluster.description.fields import (
     Model,
     NamespaceName,
     ObjectName,
     ResourceQuantities,
-    dns_subdomain,
 )
+from gpuspawner.simcluster.description.node_pools import NodePool
 from gpuspawner.simcluster.description.problems import ClusterDescriptionError, problems_of
 from gpuspawner.simcluster.scheduling.placing import GpuStrategy
 from gpuspawner.simcluster.scheduling.queueing import INITIAL_BACKOFF, MAX_BACKOFF
 
-NODE_RESOURCES = ("cpu", "memory", "pods")
-"""What the capacity of every node must state."""
-
-_INDEX = "{index}"
+ENFORCE = "pod-security.kubernetes.io/enforce"
+LEVELS = ("privileged", "baseline", "restricted")
 
 
-class Taint(Model):
-    """A taint that every node of a pool carries."""
-
-    key: str
-    value: str = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class NodePool(Model):
-    """Nodes that are alike.
-
-    Attributes:
-        node_name: the nodes' names; ``{index}`` stands for a number, counted from `first_index`.
-        capacity: what a node has, as its status reports it.
-        reserved: what its kubelet keeps for itself and the system; allocatable is the difference.
-    """
+class Namespace(Model):
+    """A namespace; its name alone will do."""
 
     name: NamespaceName
-    node_name: str
-    first_index: int = Field(default=1, ge=0)
-    count: int = Field(ge=0)
-    roles: tuple[str, ...] = ()
     labels: dict[str, str] = Field(default_factory=dict)
-    taints: tuple[Taint, ...] = ()
-    capacity: ResourceQuantities
-    reserved: ResourceQuantities = Field(default_factory=dict)
 
-    @property
-    def node_names(self) -> tuple[str, ...]:
-        """The names of the pool's nodes, in order."""
-        indices = range(self.first_index, self.first_index + self.count)
-        return tuple(self.node_name.replace(_INDEX, str(index)) for index in indices)
-
-    @property
-    def allocatable(self) -> dict[str, int]:
-        """What pods may use of one node, in the units of `gpuspawner.quantity`."""
-        return {
-            resource: parse_amount(resource, text)
-            - parse_amount(resource, self.reserved.get(resource, "0"))
-            for resource, text in self.capacity.items()
-        }
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_a_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _names_are_distinct(self) -> Self:
-        if self.count > 1 and _INDEX not in self.node_name:
-            raise ValueError(
-                f"node_name {self.node_name!r} names {self.count} nodes alike; put {_INDEX} in it"
-            )
-        for name in self.node_names[:1]:
-            dns_subdomain(name)
+    def _enforces_what_there_is(self) -> Self:
+        level = self.labels.get(ENFORCE, LEVELS[0])
+        if level not in LEVELS:
+            raise ValueError(f"{ENFORCE} is {level!r}; write one of {', '.join(LEVELS)}")
         return self
 
-    @model_validator(mode="after")
-    def _reserves_what_it_has(self) -> Self:
-        missing = [resource for resource in NODE_RESOURCES if resource not in self.capacity]
-        if missing:
-            raise ValueError(f"capacity lacks {', '.join(missing)}")
-        for resource, text in self.reserved.items():
-            if resource not in self.capacity:
-                raise ValueError(f"reserved names {resource}, which capacity does not have")
-            if parse_quantity(text) > parse_quantity(self.capacity[resource]):
-                raise ValueError(
-                    f"reserved {resource} is {text}, more than the capacity of "
-                    f"{self.capacity[resource]}"
-                )
-        return self
+
+class ResourceQuota(Model):
+    """How much the pods of a namespace may have together, by the names that quotas use."""
+
+    name: ObjectName
+    namespace: NamespaceName
+    hard: ResourceQuantities = Field(min_length=1)
 
 
 class StorageClass(Model):
@@ -111,6 +67,9 @@ class Claim(Model):
     namespace: NamespaceName
     storage_class: str
     size: str = "10Gi"
+    access_modes: tuple[
+        Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"], ...
+    ] = Field(default=("ReadWriteOnce",), min_length=1)
 
 
 class RuntimeClass(Model):
@@ -127,6 +86,7 @@ class PriorityClass(Model):
     value: int
     default: bool = False
     description: str = ""
+    preemption_policy: Literal["PreemptLowerPriority", "Never"] = "PreemptLowerPriority"
 
 
 class SystemPods(Model):
@@ -156,6 +116,14 @@ class Running(Model):
         return self
 
 
+class Toleration(Model):
+    """A taint that a bystander's pods tolerate."""
+
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str = ""
+
+
 class BystanderJob(Model):
     """A kind of pod that other people run."""
 
@@ -165,6 +133,8 @@ class BystanderJob(Model):
     running: Running
     labels: dict[str, str] = Field(default_factory=dict)
     priority_class_name: str | None = None
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
 
 
 class Bystanders(Model):
@@ -204,7 +174,7 @@ class ClusterDescription(Model):
 
     name: NamespaceName
     node_pools: tuple[NodePool, ...] = Field(min_length=1)
-    namespaces: tuple[NamespaceName, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
     schedulers: tuple[str, ...] = ("default-scheduler",)
     gpu_strategy: GpuStrategy = GpuStrategy.MOST_ALLOCATED
     scheduler_backoff_seconds: tuple[PositiveFloat, PositiveFloat] = (
@@ -216,6 +186,7 @@ class ClusterDescription(Model):
     claims: tuple[Claim, ...] = ()
     runtime_classes: tuple[RuntimeClass, ...] = ()
     priority_classes: tuple[PriorityClass, ...] = ()
+    resource_quotas: tuple[ResourceQuota, ...] = ()
     system_pods: tuple[SystemPods, ...] = ()
     bystanders: Bystanders | None = None
 
@@ -248,13 +219,14 @@ class ClusterDescription(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        names = [name for pool in self.node_pools for name in pool.node_names]
+        names = [name for pool in self.node_pools for name in pool.possible_node_names]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"node_pools give two nodes the name {twice[0]}; set first_index")
-        known = {*self.namespaces, "default", "kube-system"}
+        known = {*(each.name for each in self.namespaces), "default", "kube-system"}
         used = {pods.namespace for pods in self.system_pods}
         used |= {claim.namespace for claim in self.claims}
+        used |= {quota.namespace for quota in self.resource_quotas}
         used |= {self.bystanders.namespace} if self.bystanders else set()
         for namespace in sorted(used - known):
             raise ValueError(f"namespace {namespace} is used but not listed under namespaces")

@@ -1,7 +1,8 @@
 """What the API server fills in when an object is created: defaulting and admission.
 
 Pods are treated as the built-in admission plugins treat them (DefaultTolerationSeconds, Priority,
-RuntimeClass, LimitRanger's container defaults); other kinds get only what clients read back.
+RuntimeClass, LimitRanger's container defaults, PodSecurity); other kinds get only what clients read
+back.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from gpuspawner.simcluster.apimachinery.resources import (
     ResourceType,
 )
 from gpuspawner.simcluster.apimachinery.status import forbidden
+from gpuspawner.simcluster.storage.pod_security import check_pod_security
 
 Lookup: TypeAlias = Callable[[ResourceType, str], list[Object]]
 """Returns the objects of a resource in a namespace (ignored for cluster-wide resources)."""
@@ -89,6 +91,10 @@ def _admit_pod(pod: Object, lookup: Lookup) -> None:
     _apply_priority(pod, lookup)
     _tolerate_unreachable_nodes(spec)
     pod["status"] = {"phase": "Pending", "qosClass": _qos_class(spec)}
+    place = _named(lookup(NAMESPACES, ""), pod["metadata"]["namespace"])
+    check_pod_security(
+        pod, containers(spec), (place or {"metadata": {}})["metadata"].get("labels", {})
+    )
 
 
 def _default_container(container: Object) -> None:
