@@ -18,11 +18,9 @@ from typing import Any
 
 import aiohttp
 import click
-import yaml
 
-from gpuspawner.catalog import CatalogError, load_catalog
+from gpuspawner.cli.examples import Example, load_example
 from gpuspawner.simcluster.cluster import SimCluster
-from gpuspawner.simcluster.description import ClusterDescription
 from gpuspawner.simcluster.nodes.processes import Command, PodProcess
 
 HUB_CONFIG = Path(__file__).with_name("demo_hub_config.py")
@@ -30,21 +28,6 @@ LOOPBACK = "127.0.0.1"
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 _LOG_LINES = 25
-_FILES = ("cluster.yaml", "catalog.yaml", "people.yaml")
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A folder with a cluster, a catalog and people."""
-
-    folder: Path
-    cluster: ClusterDescription
-    people: dict[str, dict[str, Any]]
-
-    @property
-    def catalog(self) -> Path:
-        """The catalog's file."""
-        return self.folder / "catalog.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +54,6 @@ def run(example: str, options: Options) -> int:
         return asyncio.run(_run(chosen, options))
     except KeyboardInterrupt:
         return 0
-
-
-def load_example(name: str) -> Example:
-    """An example by its name, or by the path of a folder like it.
-
-    Raises:
-        click.ClickException: there is no such example; the text names those that there are.
-    """
-    root = _examples()
-    names = sorted(path.parent.name for path in root.glob("*/cluster.yaml"))
-    folder = root / name if name in names else Path(name).resolve()
-    if not folder.is_dir():
-        raise click.ClickException(f"no example {name!r}; there are: {', '.join(names)}")
-    missing = [file for file in _FILES if not (folder / file).is_file()]
-    if missing:
-        raise click.ClickException(
-            f"{name} has no {' and no '.join(missing)}; an example has {', '.join(_FILES)}: "
-            f"begin with a copy of {root / names[0]}"
-        )
-    try:
-        load_catalog(folder / "catalog.yaml")
-    except CatalogError as error:
-        raise click.ClickException(str(error)) from error
-    return Example(
-        folder=folder,
-        cluster=ClusterDescription.load(folder / "cluster.yaml"),
-        people=yaml.safe_load((folder / "people.yaml").read_text()),
-    )
-
-
-def _examples() -> Path:
-    """Beside the package when it is installed, at the top of the repository when it is edited."""
-    package = Path(__file__).parents[1]
-    installed = package / "examples"
-    return installed if installed.is_dir() else package.parents[1] / "examples"
 
 
 async def _run(example: Example, options: Options) -> int:
@@ -152,6 +100,7 @@ async def _hub(
     settings = {
         "catalog": str(example.catalog),
         "cluster": cluster,
+        "hub": example.hub,
         "hub_port": _free_port(0),
         "password": password,
         "people": example.people,

@@ -6,14 +6,16 @@ import json
 import os
 from pathlib import Path
 
-import gpuspawner
 from gpuspawner.cli.demo_sign_in import DemoAuthenticator
+from gpuspawner.cli.examples import configure
 
 c = get_config()  # type: ignore[name-defined] # noqa: F821 - JupyterHub puts it here
 settings = json.loads(Path(os.environ["GPUSPAWNER_DEMO_SETTINGS"]).read_text())
 
-gpuspawner.setup(c, settings["catalog"])
+c.KubeSpawner.start_timeout = 120
+configure(c, settings["hub"], settings["catalog"])
 
+# What makes it a demo, whatever the example says.
 c.JupyterHub.bind_url = settings["url"]
 c.JupyterHub.hub_ip = "127.0.0.1"
 c.JupyterHub.hub_port = settings["hub_port"]
@@ -35,12 +37,3 @@ c.KubeSpawner.k8s_api_host = settings["cluster"]
 c.KubeSpawner.namespace = "jupyterhub"
 c.KubeSpawner.cmd = ["jupyterhub-singleuser"]
 c.KubeSpawner.delete_grace_period = 5
-c.KubeSpawner.start_timeout = 120
-c.KubeSpawner.pvc_name_template = "home-{username}"
-c.KubeSpawner.storage_pvc_ensure = True
-c.KubeSpawner.storage_class = "nfs-client"
-c.KubeSpawner.storage_capacity = "10Gi"
-c.KubeSpawner.volumes = {
-    "home": {"name": "home", "persistentVolumeClaim": {"claimName": "home-{username}"}}
-}
-c.KubeSpawner.volume_mounts = {"home": {"name": "home", "mountPath": "/home/jovyan"}}
