@@ -78,15 +78,17 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def merged(below: Any, above: Any) -> Any:
-    """Values as Helm merges them: mappings key by key, all else replaced; null removes a key."""
+    """Values of two files as Helm 3 merges them: mappings key by key, all else replaced.
+
+    A null stays: it removes nothing but what the chart itself sets.
+    """
     if not (isinstance(below, Mapping) and isinstance(above, Mapping)):
         return deepcopy(above)
     keys = dict.fromkeys([*below, *above])
-    both = {
+    return {
         key: merged(below.get(key), above[key]) if key in above else deepcopy(below[key])
         for key in keys
     }
-    return {key: value for key, value in both.items() if value is not None}
 
 
 def values_of(cluster: str) -> dict[str, Any]:
