@@ -53,12 +53,16 @@ def devices_in(
     """
     for name, state in sorted(snapshot.nodes.items()):
         node = state.node
-        for resource in sorted({*node.capacity, *node.allocatable}):
+        closed = closed_by(node)
+        for resource in sorted({*node.capacity, *node.allocatable, *state.requested}):
+            if not is_shown(resource):
+                continue
             allocatable = node.allocatable.get(resource, 0)
             unhealthy = max(0, node.capacity.get(resource, 0) - allocatable)
-            if not is_shown(resource) or not (allocatable or unhealthy):
-                continue
+            # What a device plugin that is gone has handed out is still in use.
             used = state.requested.get(resource, 0)
+            if not (allocatable or unhealthy or used):
+                continue
             is_known = None not in doubtful and name not in doubtful
             yield NodeDevices(
                 node=name,
@@ -67,9 +71,14 @@ def devices_in(
                 used=used,
                 free=max(0, allocatable - used) if is_known else None,
                 unhealthy=unhealthy,
-                closed=tuple(_closed(node)),
+                closed=closed,
                 transition=transition_of(node),
             )
+
+
+def closed_by(node: Node) -> tuple[str, ...]:
+    """Why a node takes no pods at present: "cordoned", "not ready" or "not reachable"."""
+    return tuple(_closed(node))
 
 
 def _closed(node: Node) -> Iterator[str]:

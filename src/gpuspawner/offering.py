@@ -14,7 +14,7 @@ from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.alternatives import nearest
 from gpuspawner.applied import AppliedSettings
 from gpuspawner.capacity.freshness import Freshness
-from gpuspawner.capacity.shared import shared_cluster
+from gpuspawner.capacity.shared import SharedCluster, shared_cluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile, is_dynamic
 from gpuspawner.in_force import InForce, in_force
 from gpuspawner.in_line import PlaceInLine
@@ -163,6 +163,11 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
         """How far the cluster is known at this moment."""
         return self._judge.freshness()
 
+    async def watched_cluster(self) -> SharedCluster:
+        """The cluster as the hub watches it, after the first look if that can be had."""
+        await self._judge.view(self.first_look_timeout)
+        return self._cluster
+
     async def way_out(self) -> str:
         """What comes nearest to what was asked for, of all that the person can start now."""
         offers = await self._offers_in(await self._newest_catalog(_LIST_MAY_BE_OLD))
@@ -255,9 +260,12 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
 
     @property
     def _judge(self) -> Judge:
+        return Judge(self._cluster, self.namespace, self.log)
+
+    @property
+    def _cluster(self) -> SharedCluster:
         namespace = "" if self.enable_user_namespaces else self.namespace
-        cluster = shared_cluster(self.api.api_client.configuration, namespace, self.log)
-        return Judge(cluster, self.namespace, self.log)
+        return shared_cluster(self.api.api_client.configuration, namespace, self.log)
 
 
 def _list_fails() -> str:

@@ -110,6 +110,11 @@ def purposes_of(catalog: Catalog, *, homes: bool = True, dra: bool = False) -> f
     return frozenset(purpose for purpose, is_needed in needed.items() if is_needed)
 
 
+def mounts_claims(volumes: Any) -> bool:
+    """Whether any of KubeSpawner's ``volumes`` is a claim."""
+    return _has_key(volumes, _CLAIM_KEYS)
+
+
 def cluster_rules(purposes: Iterable[Purpose] = EVERYTHING) -> tuple[Rule, ...]:
     """What the hub must be allowed to see in all namespaces; nothing is written by it."""
     wanted = frozenset(purposes)

@@ -116,6 +116,11 @@ class ClusterWatch:
             running=self._running,
         )
 
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What is watched, by plurals."""
+        return tuple(self._by_resource)
+
     def health_of(self, resource: str) -> Health:
         """How the watch of a resource fares, named by its plural.
 
@@ -127,6 +132,15 @@ class ClusterWatch:
     def healths(self) -> dict[str, Health]:
         """How the watch of each resource fares, by its plural."""
         return {watch.resource: watch.health for watch in self._all}
+
+    def freshness_of(self, resource: str) -> Freshness:
+        """What is known of one resource is worth at this moment; see `health_of`."""
+        return judge(
+            (self.health_of(resource),),
+            now=self._clock(),
+            stale_after=self._timing.stale_after,
+            running=self._running,
+        )
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The nodes and pods that exist now and could not be read."""

@@ -19,7 +19,7 @@ from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
 from gpuspawner.fit.scaling import Growth, NodeTemplate, Stuck, growths
 from gpuspawner.fit.standing import StandingVerdicts
-from gpuspawner.fit.transitions import Note, Transition, transition_of
+from gpuspawner.fit.transitions import Note, Transition, passing_transition, transition_of
 from gpuspawner.fit.verdict import (
     Shortfall,
     Verdict,
@@ -51,6 +51,7 @@ __all__ = [
     "makes_way",
     "node_by_eviction",
     "open_nodes",
+    "passing_transition",
     "promised_once",
     "room_requests",
     "scheduler_message",

@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
-from gpuspawner.hub import admin, choosing, live, offers, pending
+from gpuspawner.hub import admin, choosing, cluster, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
 from gpuspawner.metrics import collecting
 from gpuspawner.offering import DEFAULT_CATALOG
@@ -81,9 +81,12 @@ def _add_pages(c: Any) -> None:
         *live.handlers(),
         *offers.handlers(),
         *admin.handlers(),
+        *cluster.handlers(),
     ]
     # A dict, or what is to be put into one: what the operator has stays.
-    c.JupyterHub.template_vars.update({"gpuspawner_access_page": "GPU access"})
+    c.JupyterHub.template_vars.update(
+        {"gpuspawner_access_page": "GPU access", "gpuspawner_cluster_page": "GPU cluster"}
+    )
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):
         c.JupyterHub.extra_handlers = [*given, *ours]

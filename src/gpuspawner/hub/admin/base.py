@@ -14,7 +14,7 @@ from tornado import web
 
 from gpuspawner.access import Effective
 from gpuspawner.hub.access import in_force_of
-from gpuspawner.hub.admin.rights import READ, WRITE, WithAccessRole
+from gpuspawner.hub.admin.rights import CLUSTER, READ, WRITE, WithAccessRole
 from gpuspawner.in_force import InForce, InForceStatus
 from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
 from gpuspawner.policy import Person
@@ -115,6 +115,7 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
             can_write=WRITE in scopes and status.mode == "page",
             has_write_scope=WRITE in scopes,
             can_read=READ in scopes,
+            can_see_cluster=CLUSTER in scopes,
             **values,
         )
         self.set_status(code)

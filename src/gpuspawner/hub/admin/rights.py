@@ -1,4 +1,4 @@
-"""Who may see the access and who may change it: scopes, and the role that gives them to admins."""
+"""Who may see the access and change it, and see the cluster: scopes, and the admins' role."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jupyterhub.user import User
 
 READ: Final = "custom:gpuspawner:access:read"
 WRITE: Final = "custom:gpuspawner:access:write"
+CLUSTER: Final = "custom:gpuspawner:cluster:read"
 ROLE: Final = "gpuspawner-access-admin"
 
 _SCOPES: Final = {
@@ -19,11 +20,14 @@ _SCOPES: Final = {
         "subscopes": [READ],
     },
     READ: {"description": "See who may have which profile of gpuspawner, and by which rule."},
+    CLUSTER: {
+        "description": "See the cluster's nodes, and who has what of gpuspawner's devices on which."
+    },
 }
 _ROLE: Final = {
     "name": ROLE,
     "description": "Given by gpuspawner to the admins of the hub",
-    "scopes": [WRITE],
+    "scopes": [WRITE, CLUSTER],
 }
 
 

@@ -1,0 +1,44 @@
+"""What is said of the cluster to those who run the hub: nodes, who has what, the watch, rights.
+
+Pure values of what the hub knows at one moment; the words are in the language spoken.
+"""
+
+from __future__ import annotations
+
+from gpuspawner.cluster.assembling import Look, cluster_of
+from gpuspawner.cluster.holders import Holder, Holders, PodKey
+from gpuspawner.cluster.picture import Picture, picture_of
+from gpuspawner.cluster.values import (
+    Cluster,
+    ClusterDevices,
+    ClusterFreshness,
+    ClusterGroup,
+    ClusterHeld,
+    ClusterHolding,
+    ClusterKind,
+    ClusterNode,
+    ClusterPlain,
+    ClusterUnits,
+)
+from gpuspawner.cluster.watches import Watched
+
+__all__ = [
+    "Cluster",
+    "ClusterDevices",
+    "ClusterFreshness",
+    "ClusterGroup",
+    "ClusterHeld",
+    "ClusterHolding",
+    "ClusterKind",
+    "ClusterNode",
+    "ClusterPlain",
+    "ClusterUnits",
+    "Holder",
+    "Holders",
+    "Look",
+    "Picture",
+    "PodKey",
+    "Watched",
+    "cluster_of",
+    "picture_of",
+]

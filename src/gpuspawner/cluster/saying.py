@@ -1,0 +1,159 @@
+"""The cluster in words, in the language spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gpuspawner.capacity.freshness import State
+from gpuspawner.cluster.values import ClusterHeld, ClusterKind, ClusterNode, ClusterUnits
+from gpuspawner.fit import Transition
+from gpuspawner.language import gettext as _
+from gpuspawner.language import gettext_noop, listed, ngettext
+from gpuspawner.wording.lengths import briefly
+
+_STATES: Mapping[str, str] = {
+    "free": gettext_noop("{count} free"),
+    "others": gettext_noop("{count} held by others"),
+    "unhealthy": gettext_noop("{count} unhealthy"),
+    "reconfiguring": gettext_noop("{count} being reconfigured"),
+    "closed": gettext_noop("{count} left on nodes that take no pods"),
+    "unknown": gettext_noop("{count} unknown"),
+}
+_CLOSED: Mapping[str, str] = {
+    "cordoned": gettext_noop("cordoned"),
+    "not ready": gettext_noop("not ready"),
+    "not reachable": gettext_noop("not reachable"),
+}
+_TRANSITIONS: Mapping[str, str] = {
+    Transition.MIG_RECONFIGURATION.value: gettext_noop("MIG is being reconfigured"),
+    Transition.MIG_FAILED.value: gettext_noop("the MIG reconfiguration has failed"),
+    Transition.DRIVER_UPGRADE.value: gettext_noop("the driver is being upgraded"),
+    Transition.DRIVER_UPGRADE_FAILED.value: gettext_noop("the driver upgrade has failed"),
+}
+_FRESHNESS: Mapping[State, str] = {
+    "live": gettext_noop("The cluster is watched."),
+    "starting": gettext_noop("The cluster has not been read yet."),
+    "stale": gettext_noop("The cluster does not answer."),
+    "denied": gettext_noop("The hub is not allowed to see the cluster."),
+}
+_KINDS: Mapping[str, str] = {
+    "live": gettext_noop("watched"),
+    "starting": gettext_noop("not read yet"),
+    "stale": gettext_noop("does not answer"),
+    "denied": gettext_noop("not allowed"),
+    "not-served": gettext_noop("not served by this cluster"),
+}
+_PURPOSES: Mapping[str, str] = {
+    "": gettext_noop("what is free"),
+    "quotas": gettext_noop("quotas"),
+    "volumes": gettext_noop("volumes"),
+    "devices of Dynamic Resource Allocation": gettext_noop(
+        "devices of Dynamic Resource Allocation"
+    ),
+    "pools that an autoscaler grows": gettext_noop("pools that an autoscaler grows"),
+}
+_PHASES: Mapping[str, str] = {
+    "running": gettext_noop("running"),
+    "starting": gettext_noop("starting"),
+    "stopping": gettext_noop("stopping"),
+}
+LEGEND: Mapping[str, str] = {
+    "free": gettext_noop("free"),
+    "others": gettext_noop("held by others"),
+    "unhealthy": gettext_noop("unhealthy"),
+    "reconfiguring": gettext_noop("being reconfigured"),
+    "closed": gettext_noop("left on a node that takes no pods"),
+    "unknown": gettext_noop("unknown"),
+}
+
+
+def units_in_words(units: Iterable[ClusterUnits], titles: Mapping[str, str]) -> str:
+    """Runs: ``3 free, 4 held by our servers (One GPU) and 1 held by others``.
+
+    Args:
+        units: the runs.
+        titles: of profiles, by slug; without any, profiles are not named.
+    """
+    return listed(tuple(_run(one, titles) for one in units))
+
+
+def _run(units: ClusterUnits, titles: Mapping[str, str]) -> str:
+    if units.state == "ours" and not titles:
+        return _("{count} held by our servers").format(count=units.count)
+    if units.state == "ours":
+        words = _("{count} held by our servers ({profile})")
+        return words.format(count=units.count, profile=titles.get(units.profile, units.profile))
+    return _(_STATES[units.state]).format(count=units.count)
+
+
+def node_notes(node: ClusterNode) -> tuple[str, ...]:
+    """What a node goes through."""
+    return tuple(_notes(node))
+
+
+def _notes(node: ClusterNode) -> Iterator[str]:
+    yield from (_(_CLOSED[one]) for one in node.closed)
+    if node.transition:
+        yield _(_TRANSITIONS[node.transition])
+    if not node.devices:
+        yield _("offers no devices at the moment")
+    for devices in node.devices:
+        drawn = sum(one.count for one in devices.units if one.state == "unhealthy")
+        if devices.unhealthy > drawn:
+            words = ngettext(
+                "{count} of those in use is unhealthy",
+                "{count} of those in use are unhealthy",
+                devices.unhealthy - drawn,
+            )
+            yield words.format(count=devices.unhealthy - drawn)
+
+
+def state_in_words(state: State) -> str:
+    """How far the cluster is known."""
+    return _(_FRESHNESS[state])
+
+
+def legend_in_words(state: str) -> str:
+    """What a sign of the picture means."""
+    return _(LEGEND[state])
+
+
+def kind_in_words(kind: ClusterKind) -> str:
+    """How the watch of a kind fares: ``not allowed: list and watch``."""
+    words = _(_KINDS[kind.state])
+    if kind.missing:
+        words = f"{words}: {listed(kind.missing)}"
+    if kind.unreadable:
+        many = ngettext(
+            "{count} object cannot be read", "{count} objects cannot be read", kind.unreadable
+        )
+        words = f"{words}; {many.format(count=kind.unreadable)}"
+    return words
+
+
+def purpose_in_words(kind: ClusterKind) -> str:
+    """What a kind is looked at for."""
+    return _(_PURPOSES[kind.purpose])
+
+
+def phase_in_words(phase: str) -> str:
+    """How far a server is."""
+    return _(_PHASES[phase])
+
+
+def held_in_words(held: Iterable[ClusterHeld] | None) -> str:
+    """What a server has: ``2 \N{MULTIPLICATION SIGN} NVIDIA A100``."""
+    if held is None:
+        return _("unknown")
+    times = "\N{MULTIPLICATION SIGN}"
+    return ", ".join(f"{one.count} {times} {one.title}" for one in held) or _("none yet")
+
+
+def age_in_words(age: float | None) -> str:
+    """How old knowledge is."""
+    return _("never") if age is None else briefly(age)
+
+
+def moment_in_words(moment: str | None) -> str:
+    """A moment of `gpuspawner.cluster.values`, as people read it; it stays in UTC."""
+    return _("unknown") if moment is None else f"{moment[:10]} {moment[11:16]} UTC"

@@ -1,0 +1,201 @@
+"""What is said of the cluster to those who run the hub: facts for the page and for programs.
+
+`docs/openapi.yaml` describes them, and a test holds it to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gpuspawner.capacity.freshness import State
+
+UnitState = Literal["free", "ours", "others", "unhealthy", "reconfiguring", "closed", "unknown"]
+KindState = Literal["live", "starting", "stale", "denied", "not-served"]
+Phase = Literal["running", "starting", "stopping"]
+Unit = Literal["gpu", "slice", "share"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterUnits:
+    """So many units of one node that are alike.
+
+    Attributes:
+        state: what can be said of them.
+        profile: slug of the profile by which a server of this hub has them; empty for all else, and
+            where it is not known by which.
+    """
+
+    state: UnitState
+    profile: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDevices:
+    """The devices of one kind on one node.
+
+    Attributes:
+        resource: such as nvidia.com/gpu.
+        title: what the catalog calls it; the resource where it does not.
+        unit: what one of them is: a whole GPU, an isolated slice, a share of what others use, too.
+        unhealthy: how many the device plugin does not hand out, also those that somebody has.
+        units: all of them, in runs.
+    """
+
+    resource: str
+    title: str
+    unit: Unit
+    unhealthy: int
+    units: tuple[ClusterUnits, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNode:
+    """A node with devices, or one that is meant to have some.
+
+    Attributes:
+        closed: why it takes no pods at present: "cordoned", "not ready", "not reachable".
+        transition: such as "MIG reconfiguration"; empty if it goes through nothing.
+        devices: by resource; empty while it offers none.
+    """
+
+    name: str
+    closed: tuple[str, ...]
+    transition: str
+    devices: tuple[ClusterDevices, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterGroup:
+    """Nodes of one make.
+
+    Attributes:
+        title: of the catalog's pool, else the GPU's product, else what the catalog calls it.
+        nodes: in the order of their names.
+    """
+
+    title: str
+    nodes: tuple[ClusterNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlain:
+    """All nodes without devices, together.
+
+    Attributes:
+        nodes: how many.
+        closed: how many of them take no pods at present.
+        cpu: cores that pods can be given.
+        cpu_used: cores that pods have asked for; null if it is not known.
+        memory: in bytes.
+        memory_used: likewise.
+    """
+
+    nodes: int
+    closed: int
+    cpu: float
+    cpu_used: float | None
+    memory: int
+    memory_used: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterHeld:
+    """So many devices that a server has."""
+
+    resource: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterHolding:
+    """A server of this hub that has devices, or asks for some.
+
+    Attributes:
+        user: whose it is.
+        server: its name; empty for the default one.
+        profile: slug of what was asked for; empty if it is not known.
+        title: what people read.
+        since: when its start began, in UTC, as in RFC 3339; null if that is not known.
+        phase: as the hub sees it.
+        node: where it is, or is expected; null if there is none yet, or it is not known.
+        held: its devices; null if they are not known.
+    """
+
+    user: str
+    server: str
+    profile: str
+    title: str
+    since: str | None
+    phase: Phase
+    node: str | None
+    held: tuple[ClusterHeld, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterKind:
+    """How the watch of one kind of object fares.
+
+    Attributes:
+        resource: as in RBAC.
+        state: "not-served" where the cluster has no such kind, "starting" before the first list.
+        age: seconds since what is known of it was last right; null if it never was.
+        missing: the verbs that are not allowed.
+        unreadable: how many objects exist that could not be read.
+        error: what went wrong last; empty if nothing.
+        needed: whether what the catalog and the configuration say depends on it.
+        purpose: what it is looked at for.
+    """
+
+    resource: str
+    state: KindState
+    age: float | None
+    missing: tuple[str, ...]
+    unreadable: int
+    error: str
+    needed: bool
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFreshness:
+    """How far all of it can be trusted.
+
+    Attributes:
+        state: of nodes and pods together. Unless it is "live", every unit is unknown.
+        age: seconds since the cluster was last known to be so; null if it never was.
+        reason: why it is not live; empty if it is.
+    """
+
+    state: State
+    age: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The cluster at one moment.
+
+    Attributes:
+        taken: when this was said, in UTC, as in RFC 3339.
+        groups: null if the nodes are not known.
+        plain: likewise.
+        holdings: of this hub's servers alone.
+        without_devices: how many more servers of this hub there are.
+        claims_hidden: whether devices are served by Dynamic Resource Allocation, which are not
+            among the units.
+        kinds: nodes and pods first.
+        manifest: what grants the rights that are missing, as YAML; empty if none is.
+    """
+
+    taken: str
+    freshness: ClusterFreshness
+    groups: tuple[ClusterGroup, ...] | None
+    plain: ClusterPlain | None
+    holdings: tuple[ClusterHolding, ...]
+    without_devices: int
+    claims_hidden: bool
+    kinds: tuple[ClusterKind, ...]
+    manifest: str

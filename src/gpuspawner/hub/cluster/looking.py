@@ -1,0 +1,121 @@
+"""What the hub knows of the cluster and of its servers at one moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jupyterhub import orm
+from jupyterhub.user import User
+
+from gpuspawner.capacity.freshness import Freshness
+from gpuspawner.capacity.index import Snapshot
+from gpuspawner.capacity.shared import SharedCluster
+from gpuspawner.catalog import Catalog, CatalogError, Profile
+from gpuspawner.cluster import Holder, Look, PodKey, Watched
+from gpuspawner.language import gettext as _
+from gpuspawner.rights import Grant, mounts_claims
+from gpuspawner.selection import SelectionError, read_selection
+from gpuspawner.spawner import GPUSpawner
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_NOBODY = Snapshot(0, {})
+_NO_WATCH = Freshness("starting")
+
+
+async def look_at(handler: Any, catalog: Catalog | None) -> Look:
+    """What is known now; the first look at the cluster is waited for.
+
+    Args:
+        handler: of JupyterHub, which knows everybody.
+        catalog: in force; None if it cannot be read.
+    """
+    spawner = _any_spawner(handler)
+    cluster = await spawner.watched_cluster() if spawner is not None else None
+    return Look(
+        taken=datetime.now(UTC),
+        snapshot=cluster.snapshot() if cluster else _NOBODY,
+        freshness=spawner.freshness() if spawner else _NO_WATCH,
+        doubtful=frozenset(held.node for held in cluster.watch.unreadable()) if cluster else (),
+        watches=_watches(cluster) if cluster else {},
+        holders=dict(_holders(handler.users.values(), catalog)),
+        catalog=catalog,
+        homes=spawner is None or spawner.storage_pvc_ensure or mounts_claims(spawner.volumes),
+        grant=Grant(namespace=_own_namespace(spawner)),
+    )
+
+
+def _any_spawner(handler: Any) -> GPUSpawner | None:
+    """Of whoever asks, else of anybody: the cluster is the same for all."""
+    user = handler.current_user
+    if not isinstance(user, User):
+        known = handler.db.query(orm.User).first()
+        user = handler.users[known] if known is not None else None
+    spawner = user.get_spawner("") if user is not None else None
+    return spawner if isinstance(spawner, GPUSpawner) else None
+
+
+def _watches(cluster: SharedCluster) -> dict[str, Watched]:
+    watch = cluster.watch
+    return {
+        name: Watched(watch.freshness_of(name), watch.health_of(name).served)
+        for name in watch.resources
+    }
+
+
+def _own_namespace(spawner: GPUSpawner | None) -> str:
+    """The hub's own, which need not be that of its servers."""
+    with suppress(OSError):
+        return os.environ.get("POD_NAMESPACE") or _OWN_NAMESPACE.read_text().strip()
+    return str(spawner.namespace) if spawner is not None else Grant().namespace
+
+
+def _holders(users: Iterable[Any], catalog: Catalog | None) -> Iterator[tuple[PodKey, Holder]]:
+    for user in users:
+        for spawner in user.spawners.values():
+            if spawner.active and isinstance(spawner, GPUSpawner):
+                key = (spawner.namespace, spawner.pod_name)
+                yield key, _holder(user.name, spawner, catalog)
+
+
+def _holder(name: str, spawner: GPUSpawner, catalog: Catalog | None) -> Holder:
+    slug, title, asks = _profile(spawner, catalog)
+    started = spawner.orm_spawner.started
+    pending = {"spawn": "starting", "stop": "stopping"}
+    return Holder(
+        user=name,
+        server=spawner.name,
+        profile=slug,
+        title=title,
+        asks_for_devices=asks,
+        since=started,
+        phase=pending.get(spawner.pending or "", "running"),  # type: ignore[arg-type] # is one
+    )
+
+
+def _profile(spawner: GPUSpawner, catalog: Catalog | None) -> tuple[str, str, bool | None]:
+    """Slug, title and whether it asks for devices, as far as that can be told."""
+    profile = _profile_in(catalog, spawner)
+    if profile is None:
+        # It may be an entry of KubeSpawner's own list.
+        with suppress(CatalogError):
+            profile = _profile_in(spawner.catalog, spawner)
+    if profile is None:
+        # The catalog may have had it once.
+        asked = spawner.user_options.get("profile")
+        slug = asked if isinstance(asked, str) else ""
+        return slug, slug or _("unknown"), None
+    if profile.accelerator:
+        return profile.slug, profile.title, True
+    # An override may ask for devices all the same.
+    return profile.slug, profile.title, None if profile.kubespawner_override else False
+
+
+def _profile_in(catalog: Catalog | None, spawner: GPUSpawner) -> Profile | None:
+    with suppress(SelectionError):
+        return read_selection(spawner.user_options, catalog).profile if catalog else None
+    return None
