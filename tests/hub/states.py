@@ -33,7 +33,7 @@ def theirs(cluster: SimCluster, node: str, resource: str, number: int, first: in
     for index in range(first, first + number):
         container = {"name": "x", "image": "x", "resources": {"limits": {resource: "1"}}}
         pod = {
-            "metadata": {"name": f"theirs-{node}-{index}", "annotations": {}},
+            "metadata": {"name": f"theirs-{node}-{index}", "annotations": {"of": "others"}},
             "spec": {"nodeName": node, "containers": [container]},
         }
         cluster.store.create(PODS, ("lab", "jupyterhub")[index % 2], pod)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from gpuspawner.simcluster.apiserver.access import AccessRules, Rule
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
 from .conftest import HERE, NAMESPACE, Hub, cards, configuration, running_hub
+from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -57,3 +60,15 @@ async def test_an_allowed_profile_can_be_tried(
     assert answer.status < 400, answer.text
     assert len(blind_hub.pods_of(name)) == 1
     await blind_hub.stop_server(name)
+
+
+async def test_the_page_of_the_cluster_says_what_grants_it(blind_hub: Hub) -> None:
+    admin = await blind_hub.visitor(ADMIN)
+    page = (await admin.get("hub/gpuspawner/cluster")).text
+    found = json.loads((await admin.api("GET", "gpuspawner/cluster")).text)
+    assert (found["freshness"]["state"], found["groups"], found["plain"]) == ("denied", None, None)
+    role, _ = yaml.safe_load_all(found["manifest"])
+    assert role["rules"][0]["resources"] == ["nodes", "pods"]
+    assert "not allowed: list" in page
+    assert "The nodes are not known." in page
+    assert "kind: ClusterRole" in page

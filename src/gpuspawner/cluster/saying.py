@@ -74,7 +74,8 @@ def units_in_words(units: Iterable[ClusterUnits], titles: Mapping[str, str]) -> 
         units: the runs.
         titles: of profiles, by slug; without any, profiles are not named.
     """
-    return listed(tuple(_run(one, titles) for one in units))
+    words = tuple(_run(one, titles) for one in units)
+    return listed(words) if words else ""
 
 
 def _run(units: ClusterUnits, titles: Mapping[str, str]) -> str:
@@ -157,3 +158,8 @@ def age_in_words(age: float | None) -> str:
 def moment_in_words(moment: str | None) -> str:
     """A moment of `gpuspawner.cluster.values`, as people read it; it stays in UTC."""
     return _("unknown") if moment is None else f"{moment[:10]} {moment[11:16]} UTC"
+
+
+def clock_in_words(moment: str) -> str:
+    """The time of day of a moment, to the second."""
+    return f"{moment[11:19]} UTC"
