@@ -10,15 +10,22 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from gpuspawner import presenting
+from gpuspawner import cluster, presenting
 from gpuspawner.capacity.freshness import State
 from gpuspawner.catalog import Sharing
+from gpuspawner.cluster import values
 from gpuspawner.offers import Standing
 from gpuspawner.wording import AfterStop
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[1] / "docs" / "openapi.yaml").read_text())
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-VALUES = [name for name in SCHEMAS if name.startswith("Present")]
+MODULES = {"Present": presenting, "Cluster": cluster}
+VALUES = [name for name in SCHEMAS if name.startswith(tuple(MODULES))]
+
+
+def value_of(name: str) -> Any:
+    """The class that a schema describes."""
+    return next(getattr(module, name) for head, module in MODULES.items() if name.startswith(head))
 
 
 def types_of(hint: Any) -> set[str]:
@@ -47,7 +54,7 @@ def types_in(schema: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_each_field_is_described_and_no_other(name: str) -> None:
-    schema, hints = SCHEMAS[name], get_type_hints(getattr(presenting, name))
+    schema, hints = SCHEMAS[name], get_type_hints(value_of(name))
     assert list(schema["properties"]) == list(hints) == schema["required"]
     assert schema["additionalProperties"] is False
     for field, hint in hints.items():
@@ -57,7 +64,10 @@ def test_each_field_is_described_and_no_other(name: str) -> None:
 
 
 def test_no_value_is_left_out() -> None:
-    assert {name for name in dir(presenting) if name.startswith("Present")} == set(VALUES)
+    described = {
+        name for head, module in MODULES.items() for name in dir(module) if name.startswith(head)
+    }
+    assert described == set(VALUES)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,11 @@ def test_no_value_is_left_out() -> None:
         ("PresentedAccelerator", "sharing", get_args(Sharing)),
         ("PresentedVolume", "after_stop", get_args(AfterStop)),
         ("PresentedFreshness", "state", get_args(State)),
+        ("ClusterFreshness", "state", get_args(State)),
+        ("ClusterUnits", "state", get_args(values.UnitState)),
+        ("ClusterDevices", "unit", get_args(values.Unit)),
+        ("ClusterHolding", "phase", get_args(values.Phase)),
+        ("ClusterKind", "state", get_args(values.KindState)),
     ],
 )
 def test_the_words_of_a_field_are_all_its_words(value: str, field: str, words: list[str]) -> None:

@@ -10,7 +10,7 @@ from jupyterhub.scopes import scope_definitions
 from traitlets.config import Config
 
 import gpuspawner
-from gpuspawner.hub.admin.rights import READ, ROLE, WRITE
+from gpuspawner.hub.admin.rights import CLUSTER, READ, ROLE, WRITE
 
 from .conftest import HERE
 
@@ -64,7 +64,7 @@ def test_the_role_names_nobody_which_a_sign_in_that_manages_roles_refuses() -> N
     gpuspawner.setup(c, CATALOG)
     [role] = roles_of(c)
     assert not role.keys() & {"users", "groups", "services"}
-    assert role["scopes"] == [WRITE]
+    assert role["scopes"] == [WRITE, CLUSTER]
 
 
 def test_to_write_includes_to_read() -> None:

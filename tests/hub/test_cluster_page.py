@@ -9,18 +9,22 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+import yaml
+from jsonschema import Draft202012Validator
 from tests.e2e.spawn_page import silent
 
 from gpuspawner.hub.admin.rights import CLUSTER, READ
 from gpuspawner.simcluster.cluster import SimCluster
 
-from .conftest import Hub, Visitor, configuration, running_hub
+from .conftest import HERE, Hub, Visitor, configuration, running_hub
 from .doors import ADMIN
 from .states import CATALOG, DESCRIPTION, OURS, arrange
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 READER, OF_ACCESS = "readers-1", "readers-2"
+DOCUMENT = yaml.safe_load((HERE.parents[1] / "docs" / "openapi.yaml").read_text())
+DESCRIBED = {"$ref": "#/components/schemas/Cluster", "components": DOCUMENT["components"]}
 PAGE, API = "hub/gpuspawner/cluster", "gpuspawner/cluster"
 
 
@@ -49,6 +53,7 @@ async def cluster_of(hub: Hub, name: str = ADMIN) -> dict[str, Any]:
     answer = await (await hub.visitor(name)).api("GET", API)
     assert answer.status == 200, answer.text
     found: dict[str, Any] = json.loads(answer.text)
+    Draft202012Validator(DESCRIBED).validate(found)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
@@ -47,6 +48,8 @@ def cluster_of(look: Look) -> Cluster:
     """What is said of the cluster."""
     naming, is_live = Naming(look.catalog), look.freshness.is_live
 
+    # Asked for each resource of each node, of which there are few kinds.
+    @cache
     def is_shown(resource: str) -> bool:
         if look.catalog is None:
             return is_known_device(resource)
