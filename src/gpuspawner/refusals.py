@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CODE_HEADER = "X-GPUSpawner-Refusal"
 QUOTA = "quota"
 NOT_ALLOWED = "not-allowed"
+SIGN_IN_ENDED = "sign-in-ended"
+SIGN_IN_UNANSWERED = "sign-in-unanswered"
 SEE_THE_LOG = gettext_noop("The people who run this hub find the reason in its log.")
 _REFUSING = frozenset({400, 403, 422, 500})
 """500 is what comes of an admission webhook that fails."""

@@ -19,6 +19,8 @@ from gpuspawner.language import gettext_noop
 from gpuspawner.outages import is_unreachable
 from gpuspawner.refusals import (
     NOT_ALLOWED,
+    SIGN_IN_ENDED,
+    SIGN_IN_UNANSWERED,
     SpawnRefusedError,
     keep_out_of_failure_count,
     refusal_of,
@@ -30,11 +32,10 @@ _UNREACHABLE = gettext_noop(
     "The cluster does not answer at the moment, so no server can be started. "
     "Servers that run go on. Try again in a minute."
 )
-_WITHOUT_TITLE = frozenset({NOT_ALLOWED, "cancelled"})
+_OF_SIGN_IN = frozenset({SIGN_IN_ENDED, SIGN_IN_UNANSWERED})
+_WITHOUT_TITLE = frozenset({NOT_ALLOWED, "cancelled"}) | _OF_SIGN_IN
 """What is closed to people has no title for them, and who cancels a start knows which."""
-_NOTHING_ELSE = frozenset(
-    {NOT_ALLOWED, "cancelled", "nothing-allowed", "no-catalog", "unreachable"}
-)
+_NOTHING_ELSE = _WITHOUT_TITLE | {"nothing-allowed", "no-catalog", "unreachable"}
 """They say themselves what to do, or nothing else could be started either."""
 _A_MOMENT = 1.0
 """Seconds in which to find what else there is to start."""

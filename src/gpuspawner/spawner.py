@@ -15,6 +15,7 @@ from traitlets import TraitError, default
 from gpuspawner import form, wording
 from gpuspawner.capacity.assumed import Assumed
 from gpuspawner.catalog import Catalog
+from gpuspawner.confirming import confirm, warn_of_old_groups
 from gpuspawner.kubespawner_config import (
     ignored_settings,
     warn_once,
@@ -55,6 +56,8 @@ class GPUSpawner(OfferingKubeSpawner):
         collecting.register()
         for name in ignored_settings(self.config):
             warn_once(self.log, name)
+        if self.authenticator is not None:
+            warn_of_old_groups(self.log, self.authenticator)
 
     @default("apply_user_options")
     def _apply_user_options_default(self) -> Callable[..., None]:
@@ -108,6 +111,7 @@ class GPUSpawner(OfferingKubeSpawner):
             SpawnRefusedError: they may not, or it does not fit; the words are for the person.
         """
         self._applied.restore()
+        confirm(self.user)
         self._apply(await self._offer_asked_for())
 
     async def get_pod_manifest(self) -> Any:

@@ -11,6 +11,7 @@ from traitlets import TraitError
 
 from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
+from gpuspawner.confirming import refresh_user
 from gpuspawner.hub import admin, choosing, cluster, live, offers, pending
 from gpuspawner.in_force import loaded_catalog
 from gpuspawner.metrics import collecting
@@ -62,9 +63,18 @@ def setup(
     c.GPUSpawner.catalog_file = str(path)
     if access_mode is not None:
         c.GPUSpawner.access_mode = access_mode
+    _refresh_groups(c)
     _add_pages(c)
     collecting.register()
     admin.allow_hub_admins(c)
+
+
+def _refresh_groups(c: Any) -> None:
+    """Have JupyterHub ask for somebody's groups before each start, where nothing else is set."""
+    if "refresh_pre_spawn" not in c.Authenticator:
+        c.Authenticator.refresh_pre_spawn = True
+    if "refresh_user_hook" not in c.OAuthenticator:
+        c.OAuthenticator.refresh_user_hook = refresh_user
 
 
 def _add_pages(c: Any) -> None:
