@@ -52,7 +52,7 @@ async def refresh_user(authenticator: Any, user: Any, auth_state: Any) -> Any:
     token = _is_asking.set(True)
     try:
         refreshed = await authenticator.refresh_user(user)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the groups are not known
+    except Exception as error:
         _log.warning("The groups of %s cannot be refreshed: %s", user.name, error)
         _note(user, SIGN_IN_UNANSWERED)
         if not is_before_a_start and _is_admin_by_groups(authenticator, user):

@@ -15,10 +15,10 @@ from gpuspawner.cli.demo_sign_in import DemoAuthenticator
 c = get_config()
 settings = json.loads(Path(os.environ["HUB_SETTINGS"]).read_text())
 
-gpuspawner.setup(c, settings["catalog"])
+gpuspawner.setup(c, settings["catalog"], access_mode=settings.get("access_mode"))
 c.JupyterHub.bind_url = settings["url"]
 c.JupyterHub.hub_bind_url = settings["hub_url"]
-c.JupyterHub.db_url = f"sqlite:///{settings['database']}"
+c.JupyterHub.db_url = settings.get("database_url", f"sqlite:///{settings['database']}")
 c.JupyterHub.cookie_secret = bytes.fromhex(settings["cookie_secret"])
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.cleanup_servers = False

@@ -46,14 +46,12 @@ def allow_hub_admins(c: Any) -> None:
     It names nobody: JupyterHub refuses a role that does, where the sign-in manages roles.
     """
     given = c.JupyterHub.load_roles
-    if isinstance(given, list | tuple):
-        if not any(_is_named_as_ours(role) for role in given):
-            c.JupyterHub.load_roles = [*given, dict(_ROLE)]
-        return
-    # Not a list as yet: what the operator appends later stays.
-    added = [role for roles_added in given.to_dict().values() for role in roles_added]
-    if not any(_is_named_as_ours(role) for role in added):
-        given.append(dict(_ROLE))
+    # Not a list as yet, where the operator appended to it: JupyterHub reads its configuration
+    # twice, appends each time, and refuses a role that is defined twice.
+    roles = list(given if isinstance(given, list | tuple) else given.get_value([]))
+    if not any(_is_named_as_ours(role) for role in roles):
+        roles.append(dict(_ROLE))
+    c.JupyterHub.load_roles = roles
 
 
 def _is_named_as_ours(role: object) -> bool:
