@@ -76,7 +76,8 @@ async def signing_in(
     catalog = directory / "catalog.yaml"
     catalog.write_text((OF_HUBS / "catalog.yaml").read_text().rstrip() + ALSO_PATHS)
     config = configuration(cluster, catalog)
-    del config.Authenticator, config.OAuthenticator
+    for section in ("Authenticator", "OAuthenticator"):
+        config.pop(section, None)  # what the document's snippet is to say itself
     callback = f"{config.JupyterHub.bind_url}hub/oauth_callback"
     async with running_provider(callback) as provider:
         with pytest.MonkeyPatch.context() as patch:
@@ -117,16 +118,16 @@ async def signed(
 
 
 async def ask(page: Page, method: str, path: str, body: Any = None) -> tuple[int, str]:
-    """A request of the hub's API, of the person in the browser."""
-    script = """async ([method, path, body]) => {
-      const xsrf = document.cookie.match(/_xsrf=([^;]*)/);
-      const headers = {"Content-Type": "application/json", "X-XSRFToken": xsrf ? xsrf[1] : ""};
-      const answer = await fetch(path, {method, headers, body});
-      return [answer.status, await answer.text()];
-    }"""
-    said = None if body is None else json.dumps(body)
-    status, text = await page.evaluate(script, [method, f"/base/hub/api/{path}", said])
-    return status, text
+    """A request of the hub's API with the cookies of the browser.
+
+    Not one of the page: that goes on to another, once a server starts.
+    """
+    cookies = await page.context.cookies(page.url)
+    (xsrf,) = (str(cookie.get("value")) for cookie in cookies if cookie.get("name") == "_xsrf")
+    url = f"{page.url.partition('/hub/')[0]}/hub/api/{path}"
+    headers = {"X-XSRFToken": xsrf, "Referer": page.url}
+    answer = await page.request.fetch(url, method=method, headers=headers, data=body)
+    return answer.status, await answer.text()
 
 
 async def start(page: Page, slug: str) -> None:
