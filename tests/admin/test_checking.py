@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.admin import checked
+from gpuspawner.admin import checked, problems_in_words
 from gpuspawner.catalog import AccessRule, CatalogError, read_access
 
 SLUGS = ("cpu", "gpu")
@@ -47,8 +47,10 @@ def test_a_problem_has_the_place_of_its_rule() -> None:
         {"groups": ["a"], "profiles": ["gpuu"]},
     ]
     _, [problem] = checked(written, IN_FORCE, SLUGS)
-    assert problem.startswith("access[1].profiles[0]: ")
-    assert "did you mean 'gpu'?" in problem
+    assert problem.field == "access[1].profiles[0]"
+    [words] = problems_in_words([problem])
+    assert words.startswith("access[1].profiles[0]: ")
+    assert "did you mean 'gpu'?" in words
 
 
 @pytest.mark.parametrize("rule", [None, 1, "x", [], {"profiles": None}])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
 
 from gpuspawner.hub.access import in_force_of
 from gpuspawner.hub.admin.rights import READ
@@ -20,6 +25,16 @@ def configured(cluster: SimCluster, mode: str) -> Any:
     config.GPUSpawner.access_mode = mode
     config.JupyterHub.load_roles.append({"name": "readers", "scopes": [READ], "users": [READER]})
     return config
+
+
+@contextmanager
+def database_away(hub: Hub) -> Iterator[None]:
+    """Nobody answers where the revisions are."""
+    nowhere = create_engine("postgresql+psycopg://127.0.0.1:1/none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(in_force_of(hub.app).store, "_made", nowhere)
+        yield
+    nowhere.dispose()
 
 
 def hidden(answer: Answer) -> dict[str, str]:

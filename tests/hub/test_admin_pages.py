@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
@@ -209,7 +210,22 @@ async def test_why_somebody_has_something(hub: Hub) -> None:
     await hub.visitor("students-1")
     page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=students-1")
     assert "rule 1 allows it to group students" in page.text
-    assert "Plain CPU" in page.text.partition("What they would be offered now")[2]
+    card = page.text.partition("Plain CPU")[2].partition("</li>")[0]
+    assert re.search("Would be offered now:</?[^>]*> *free|Would be offered now: free", card)
+    assert "The sign-in said so 0 minutes ago." in page.text
+
+
+async def test_a_user_whom_the_hub_does_not_know_is_said_to_be_none(hub: Hub) -> None:
+    await hub.visitor("students-1")
+    page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=student-1")
+    assert page.status == 404
+    assert "The hub knows no user student-1." in page.text
+    assert "There is students-1." in page.text
+
+
+async def test_a_link_cannot_say_that_something_was_saved(hub: Hub) -> None:
+    page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin?saved=999")
+    assert "is saved and in force" not in page.text
 
 
 async def test_the_pages_speak_german(hub: Hub) -> None:
@@ -217,3 +233,7 @@ async def test_the_pages_speak_german(hub: Hub) -> None:
     headers = {"Accept-Language": "de"}
     answer = await admin._send("GET", "hub/gpuspawner/admin", headers=headers)
     assert "Wer was haben darf" in answer.text
+    # So does the link to them on JupyterHub's own pages.
+    home = await admin._send("GET", "hub/home", headers=headers)
+    assert re.search('gpuspawner/admin" lang="de">GPU-Zugang<', home.text)
+    assert re.search('gpuspawner/admin" lang="en">GPU access<', (await admin.get("hub/home")).text)

@@ -24,7 +24,8 @@ class Draft:
         parent: the number of the revision that they were made from; 0 for the file itself.
         who: the name in the hub of who saves it.
         why: in their words; may be empty.
-        restores: the number of the earlier revision that this one repeats, for an undo.
+        restores: the number of the earlier revision that this one repeats, for an undo; 0 for what
+            the file said before the first.
     """
 
     access: Written
@@ -47,7 +48,8 @@ class Revision:
         parent: the number of the revision before, from which it was made; 0 for the file.
         base: the access rules of the file at that time.
         profiles: the slugs of the file's profiles at that time.
-        restores: the number of the earlier revision that this one repeats.
+        restores: the number of the earlier revision that this one repeats; 0 for what the file said
+            before the first.
     """
 
     number: int

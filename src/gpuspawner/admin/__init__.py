@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from gpuspawner.admin.checking import checked, problems_in_words
 from gpuspawner.admin.drafting import Draft, RuleFields, applied, read_rules, written_rules
+from gpuspawner.admin.entries import PresentedEntry, present_entries, present_entry_reasons
 from gpuspawner.admin.history import PresentedRevision, present_history, present_revision
 from gpuspawner.admin.overview import Overview, Row, Search, present_overview
-from gpuspawner.admin.previewing import PresentedPreview, present_preview
-from gpuspawner.admin.reasons import PresentedReason, present_reasons
+from gpuspawner.admin.previewing import PresentedPreview, present_preview, previewed
+from gpuspawner.admin.reasons import AskedAgain, PresentedReason, groups_as_of, present_reasons
 from gpuspawner.admin.saying import change_in_words, grant_in_words, rule_in_words
 from gpuspawner.admin.warning import PresentedRemark, present_remarks
 
 __all__ = [
+    "AskedAgain",
     "Draft",
     "Overview",
+    "PresentedEntry",
     "PresentedPreview",
     "PresentedReason",
     "PresentedRemark",
@@ -28,12 +31,16 @@ __all__ = [
     "change_in_words",
     "checked",
     "grant_in_words",
+    "groups_as_of",
+    "present_entries",
+    "present_entry_reasons",
     "present_history",
     "present_overview",
     "present_preview",
     "present_reasons",
     "present_remarks",
     "present_revision",
+    "previewed",
     "problems_in_words",
     "read_rules",
     "rule_in_words",

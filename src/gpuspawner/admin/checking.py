@@ -16,7 +16,7 @@ _PLACE = re.compile(r"^access\[(\d+)\]")
 
 def checked(
     written: Sequence[Any], in_force: Sequence[AccessRule], slugs: Collection[str]
-) -> tuple[tuple[AccessRule, ...], tuple[str, ...]]:
+) -> tuple[tuple[AccessRule, ...], Sequence[Problem]]:
     """The rules, or what is wrong with them.
 
     Only rules that are not in force are read: to read a thousand takes long. What is saved is read
@@ -29,14 +29,17 @@ def checked(
     """
     pairs = zip(as_written(in_force), in_force, strict=True)
     known = {_text(one): rule for one, rule in pairs}
-    texts = [_text(rule) for rule in written]
+    try:
+        texts = [_text(rule) for rule in written]
+    except RecursionError:
+        return (), [Problem("", None, "access", "it is nested too deeply", "write a list of rules")]
     new = [at for at, text in enumerate(texts) if text not in known]
     try:
         read = read_access([written[at] for at in new], slugs) if new else ()
     except CatalogError as error:
-        return (), problems_in_words(_in_their_place(problem, new) for problem in error.problems)
+        return (), [_in_their_place(problem, new) for problem in error.problems]
     known |= {texts[at]: rule for at, rule in zip(new, read, strict=True)}
-    return tuple(known[text] for text in texts), ()
+    return tuple(known[text] for text in texts), []
 
 
 def problems_in_words(problems: Iterable[Problem]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ class Draft:
     Attributes:
         rules: as JSON has them; they need not be valid as yet.
         parent: the number of the revision from which they are made; 0 for the file.
-        restores: the number of the earlier revision that they repeat as it was.
+        restores: the number of the earlier revision that they repeat as it was; 0 for what the
+            file said before the first.
         opened: the place, from 0, of the rule whose fields are shown; the end for a new one.
     """
 
@@ -69,6 +70,8 @@ def read_rules(text: str) -> tuple[dict[str, Any], ...]:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(found, list) or not all(isinstance(rule, dict) for rule in found):
         raise ValueError("it is not a list of rules")
+    # JSON can name halves of characters, which no page can show.
+    json.dumps(found, ensure_ascii=False).encode()
     return tuple(found)
 
 

@@ -24,7 +24,8 @@ class PresentedRevision:
         when: in UTC, ``2026-11-23 02:30 UTC``.
         changes: of the revision before, in words.
         is_in_force: whether it is the last one.
-        restores: the number of the earlier revision that it repeats.
+        restores: the number of the earlier revision that it repeats; 0 for what the file said
+            before the first.
     """
 
     number: int

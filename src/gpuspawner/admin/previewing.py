@@ -6,12 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gpuspawner.access import Effect, difference, preview
+from gpuspawner.access import (
+    Effect,
+    Effective,
+    Remark,
+    Shadowed,
+    difference,
+    preview,
+    remarks,
+    shadowed,
+)
+from gpuspawner.admin.checking import checked
 from gpuspawner.admin.saying import change_in_words, grant_in_words
-from gpuspawner.catalog import Catalog
+from gpuspawner.catalog import Catalog, CatalogError
 from gpuspawner.policy import Person
 
 MOST_EFFECTS = 200
+MOST_IN_JSON = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +93,49 @@ def _presented(effects: Sequence[Effect]) -> tuple[PresentedEffect, ...]:
         for effect, profiles in together.values()
     )
     return tuple(sorted(found, key=lambda effect: effect.person))
+
+
+def previewed(
+    effective: Effective, written: Sequence[Any], people: Sequence[Person], groups: Sequence[str]
+) -> dict[str, Any]:
+    """What an edit would change, for programs: in English, and as JSON can have it.
+
+    Args:
+        effective: what is in force.
+        written: the rules of the edit, as JSON has them.
+        people: all whom the hub knows.
+        groups: likewise.
+
+    Raises:
+        CatalogError: they cannot be saved; each problem has its place.
+    """
+    before = effective.catalog
+    slugs = [profile.slug for profile in effective.file.profiles]
+    rules, problems = checked(written, before.access, slugs)
+    if problems:
+        raise CatalogError(problems)
+    found = preview(before, effective.file.model_copy(update={"access": rules}), people)
+    users = [person.name for person in people]
+    said: list[Remark | Shadowed] = [*remarks(rules, slugs, groups, users)]
+    said += shadowed(rules, slugs)
+    return {
+        "changes": [str(change) for change in difference(before.access, rules)],
+        "gains": _in_json(found.gains),
+        "gained": len(found.gains),
+        "losses": _in_json(found.losses),
+        "lost": len(found.losses),
+        "people": len(people),
+        "remarks": [str(remark) for remark in sorted(said, key=lambda remark: remark.rule)],
+    }
+
+
+def _in_json(effects: Sequence[Effect]) -> list[dict[str, str]]:
+    return [
+        {
+            "user": effect.person.name,
+            "profile": effect.profile,
+            "before": effect.before.because,
+            "after": effect.after.because,
+        }
+        for effect in effects[:MOST_IN_JSON]
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gpuspawner.admin.saying import grant_in_words, rule_in_words
 from gpuspawner.catalog import Catalog
@@ -60,6 +61,32 @@ def present_reasons(catalog: Catalog, person: Person) -> tuple[PresentedReason, 
     return tuple(sorted(found, key=lambda reason: not reason.allowed))
 
 
-def nobody_of_that_name(name: str) -> str:
-    """What is said where the hub has no such user."""
-    return _("The hub knows no user {name}.").format(name=name)
+AskedAgain = Literal["start", "visit", "sign-in"]
+
+
+def groups_as_of(*, of_sign_in: bool, minutes: int | None, asked_again: AskedAgain) -> str:
+    """What a person's groups are the groups of, and when they can become others.
+
+    Args:
+        of_sign_in: whether the sign-in says who is in which group, and not the hub.
+        minutes: since the sign-in last said so to this process of the hub; None if never.
+        asked_again: when it says so next: before each start, when they come, or at a sign-in.
+    """
+    if not of_sign_in:
+        return _("The hub itself keeps the groups: the next start counts with these.")
+    if minutes is None:
+        words = _("These groups are of the last sign-in, before the hub was last started.")
+    else:
+        words = ngettext(
+            "The sign-in said so {minutes} minute ago.",
+            "The sign-in said so {minutes} minutes ago.",
+            minutes,
+        ).format(minutes=minutes)
+    match asked_again:
+        case "start":
+            more = _("It is asked again at the next start, which counts with what it says then.")
+        case "visit":
+            more = _("It is asked again when they come here, and the next start counts with that.")
+        case _sign_in:
+            more = _("The next start counts with these, unless they sign in anew before.")
+    return f"{words} {more}"

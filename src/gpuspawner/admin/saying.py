@@ -15,10 +15,11 @@ def rule_in_words(rule: AccessRule) -> str:
         words = _("{people} may not have {profiles}")
     else:
         words = _("{people} may have {profiles}")
-    return words.format(people=_people(rule), profiles=listed(rule.profiles))
+    return words.format(people=people_in_words(rule), profiles=listed(rule.profiles))
 
 
-def _people(rule: AccessRule) -> str:
+def people_in_words(rule: AccessRule) -> str:
+    """Whom a rule is about; there must be somebody."""
     if "*" in rule.users:
         return _("everyone")
     parts = []

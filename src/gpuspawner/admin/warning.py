@@ -28,15 +28,15 @@ class PresentedRemark:
 def present_remarks(
     rules: tuple[AccessRule, ...],
     slugs: Collection[str],
-    groups: Collection[str],
-    users: Collection[str],
+    groups: Collection[str] | None,
+    users: Collection[str] | None,
 ) -> tuple[PresentedRemark, ...]:
     """All that can be said of rules, in their order.
 
     Args:
         rules: in their order.
         slugs: of all profiles.
-        groups: that the hub knows.
+        groups: that the hub knows; None if that cannot be told, and nothing is said of them.
         users: likewise.
     """
     found = [

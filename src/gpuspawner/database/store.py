@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -178,6 +179,8 @@ class AccessStore:
     def _save(self, draft: Draft, file: Catalog, action: str) -> Revision:
         slugs = tuple(profile.slug for profile in file.profiles)
         rules = read_access(list(draft.access), slugs)
+        if draft.restores is not None and not self._repeats(rules, draft.restores):
+            action, draft = "save", replace(draft, restores=None)
         revision = Revision(
             number=draft.parent + 1,
             access=as_written(rules),
@@ -203,6 +206,14 @@ class AccessStore:
             raise ConflictError(self.latest()) from error
         _log.info("%s", entry.line())
         return revision
+
+    def _repeats(self, rules: tuple[AccessRule, ...], number: int) -> bool:
+        """Whether these are the rules of a revision; of 0, those of the file before the first."""
+        earlier = self.revision(max(number, 1))
+        if earlier is None:
+            return False
+        theirs = earlier.access if number else earlier.base
+        return digest_of(theirs) == digest_of(as_written(rules))
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

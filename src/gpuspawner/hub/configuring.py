@@ -13,7 +13,9 @@ from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
 from gpuspawner.confirming import refresh_user
 from gpuspawner.hub import admin, choosing, cluster, live, offers, pending
+from gpuspawner.hub.navigation import NAVIGATION
 from gpuspawner.in_force import loaded_catalog
+from gpuspawner.language import gettext_noop
 from gpuspawner.metrics import collecting
 from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.profile_list import has_profile_list
@@ -95,7 +97,11 @@ def _add_pages(c: Any) -> None:
     ]
     # A dict, or what is to be put into one: what the operator has stays.
     c.JupyterHub.template_vars.update(
-        {"gpuspawner_access_page": "GPU access", "gpuspawner_cluster_page": "GPU cluster"}
+        {
+            "gpuspawner_access_page": gettext_noop("GPU access"),
+            "gpuspawner_cluster_page": gettext_noop("GPU cluster"),
+            "gpuspawner_navigation": NAVIGATION,
+        }
     )
     given = c.JupyterHub.extra_handlers
     if isinstance(given, list | tuple):

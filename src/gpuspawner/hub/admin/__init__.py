@@ -18,4 +18,5 @@ def handlers() -> list[tuple[Any, ...]]:
         (r"/gpuspawner/admin/access\.yaml", pages.ExportHandler),
         (r"/gpuspawner/admin/rules", editing.RulesHandler),
         (r"/api/gpuspawner/access", api.AccessHandler),
+        (r"/api/gpuspawner/access/preview", api.PreviewHandler),
     ]

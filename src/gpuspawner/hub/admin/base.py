@@ -10,10 +10,11 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
+from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from gpuspawner.access import Effective
-from gpuspawner.hub.access import in_force_of
+from gpuspawner.hub.access import HubList, in_force_of, list_of
 from gpuspawner.hub.admin.rights import CLUSTER, READ, WRITE, WithAccessRole
 from gpuspawner.in_force import InForce, InForceStatus
 from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
@@ -25,10 +26,15 @@ _CHANGING = ("POST", "PUT")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whom the hub knows."""
+    """Whom the hub knows.
+
+    Attributes:
+        is_known: whether that could be read of the hub's database.
+    """
 
     people: tuple[Person, ...]
     groups: tuple[str, ...]
+    is_known: bool = True
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -41,7 +47,9 @@ class AccessPage:
 
     db: Any
     current_user: Any
+    log: Any
     request: Any
+    _whom: Known | None = None
 
     async def prepare(self) -> None:
         """JupyterHub's, and that a change is noted which another site's page asked for."""
@@ -58,8 +66,26 @@ class AccessPage:
         """What is in force in this hub."""
         return in_force_of(JupyterHub.instance())
 
+    @property
+    def hub_list(self) -> HubList:
+        """KubeSpawner's own ``profile_list``, and whether there is a catalog."""
+        return list_of(JupyterHub.instance())
+
     def known(self) -> Known:
-        """All users with their groups, and all groups, as the hub's database has them."""
+        """All users with their groups, and all groups, as the hub's database has them.
+
+        They are read once for each request.
+        """
+        if self._whom is None:
+            try:
+                self._whom = self._known()
+            except SQLAlchemyError as error:
+                self.db.rollback()
+                self.log.warning("The hub's users and groups cannot be read: %s", error)
+                self._whom = Known((), (), is_known=False)
+        return self._whom
+
+    def _known(self) -> Known:
         # Names alone: to make an object of each of a thousand users takes long.
         query = self.db.query(orm.User.name, orm.Group.name).outerjoin(orm.User.groups)
         groups_of: dict[str, set[str]] = {}
@@ -111,8 +137,9 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
             ngettext=ngettext,
             language=spoken(),
             status=status,
+            has_catalog=self.hub_list.has_catalog,
             bad_since=f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since else "",
-            can_write=WRITE in scopes and status.mode == "page",
+            can_write=WRITE in scopes and status.mode == "page" and status.effective is not None,
             has_write_scope=WRITE in scopes,
             can_read=READ in scopes,
             can_see_cluster=CLUSTER in scopes,

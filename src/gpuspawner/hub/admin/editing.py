@@ -16,23 +16,18 @@ from gpuspawner.admin import (
     PresentedRevision,
     RuleFields,
     applied,
-    checked,
-    present_preview,
-    present_remarks,
     present_revision,
     problems_in_words,
     read_rules,
-    rule_in_words,
-    written_rules,
 )
-from gpuspawner.catalog import AccessRule, CatalogError
+from gpuspawner.catalog import CatalogError
 from gpuspawner.database import ConflictError, DatabaseAwayError, UnchangedError
-from gpuspawner.hub.admin.base import AdminPageHandler, Known, revision_number, whole_number
+from gpuspawner.hub.admin.base import AdminPageHandler, revision_number, whole_number
 from gpuspawner.hub.admin.rights import READ, WRITE
+from gpuspawner.hub.admin.showing import presented
 from gpuspawner.in_force import InForceStatus
 from gpuspawner.language import gettext as _
 
-PAGE_OF_RULES: Final = 40
 _MOST_NAMES: Final = 500
 
 
@@ -72,6 +67,11 @@ class RulesHandler(AdminPageHandler):
     async def _post(self) -> None:
         status = await self.in_force.fresh()
         effective = status.effective
+        if not self.hub_list.has_catalog:
+            words = _("This hub has no catalog, and so there are no rules to change.")
+            await self.in_force.refused(self.who, "edit", "no-catalog", words)
+            await self.show(status, {"rules": None}, 403)
+            return
         if effective is None:
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
         action, _colon, place = self.get_body_argument("do", "").partition(":")
@@ -81,14 +81,18 @@ class RulesHandler(AdminPageHandler):
             words = _("The access is kept in the catalog's file. Change it there.")
             await self.in_force.refused(self.who, "edit", "read-only", words, draft.parent)
             await self._show_draft(status, effective, draft, code=403, problem=words)
-        elif action == "restore":
-            await self._restore(status, effective, at)
+        elif action in ("restore", "undo"):
+            await self._restore(status, effective, at, is_undo=action == "undo")
         elif action == "save":
             await self._save(status, effective, applied(draft, self._fields(), "close", -1))
         else:
             draft = applied(draft, self._fields(), action, at)
             shown = draft.opened if draft.opened is not None else at
-            await self._show_draft(status, effective, draft, at=shown)
+            await self._show_draft(status, effective, draft, at=shown, why=self._why)
+
+    @property
+    def _why(self) -> str:
+        return str(self.get_body_argument("why", ""))
 
     def _draft(self, effective: Effective) -> Draft:
         text = self.get_body_argument("rules", "", strip=False)
@@ -102,7 +106,7 @@ class RulesHandler(AdminPageHandler):
         return Draft(
             rules,
             self.number("parent", 0),
-            self.number("restores", 0) or None,
+            restores if (restores := self.number("restores", -1)) >= 0 else None,
             opened if 0 <= opened <= len(rules) else None,
         )
 
@@ -122,27 +126,60 @@ class RulesHandler(AdminPageHandler):
         given = self.get_body_arguments(field, strip=True)
         return tuple(dict.fromkeys(name for name in given if name))[:_MOST_NAMES]
 
-    async def _restore(self, status: InForceStatus, effective: Effective, number: int) -> None:
-        """The rules of an earlier revision, to be looked at and saved; 0 is the file's own."""
+    async def _restore(
+        self, status: InForceStatus, effective: Effective, number: int, *, is_undo: bool
+    ) -> None:
+        """Earlier rules, to be looked at and saved.
+
+        Those of a revision, or to undo it, those before it; of 0 those of the file as it is now.
+        """
+        try:
+            found = await self._earlier(effective, number, is_undo=is_undo)
+        except DatabaseAwayError as error:
+            self.log.warning("An earlier revision of the access cannot be read: %s", error)
+            words = _("The hub's database does not answer. Try again in a moment.")
+            draft = Draft(as_written(effective.catalog.access), revision_number(effective))
+            await self._show_draft(status, effective, draft, code=503, problem=words)
+            return
+        if found is None:
+            raise web.HTTPError(404, _("There is no such revision."))
+        rules, restores, notice = found
+        draft = Draft(rules, revision_number(effective), restores)
+        await self._show_draft(status, effective, draft, notice=notice)
+
+    async def _earlier(
+        self, effective: Effective, number: int, *, is_undo: bool
+    ) -> tuple[tuple[Any, ...], int | None, str] | None:
+        """The rules, which revision they repeat, and what they are."""
         if number == 0:
-            rules: tuple[Any, ...] = as_written(effective.file.access)
-        else:
-            revision = await asyncio.to_thread(self.in_force.store.revision, number)
-            if revision is None:
-                raise web.HTTPError(404, _("There is no such revision."))
-            rules = revision.access
-        draft = Draft(rules, revision_number(effective), restores=number or None)
-        await self._show_draft(status, effective, draft)
+            return as_written(effective.file.access), None, _("These are the file's rules, as now.")
+        found = await self._revision(number)
+        if found is None or not is_undo:
+            words = _("These are the rules of revision {number}.").format(number=number)
+            return (found.access, number, words) if found is not None else None
+        if number == 1:
+            words = _("These are the rules that the file had when revision 1 was saved.")
+            if found.base != as_written(effective.file.access):
+                words += " " + _("The file has others by now.")
+            return found.base, 0, words
+        before = await self._revision(number - 1)
+        words = _("These are the rules before revision {number}: those of revision {before}.")
+        words = words.format(number=number, before=number - 1)
+        return (before.access, number - 1, words) if before is not None else None
+
+    async def _revision(self, number: int) -> Revision | None:
+        return await asyncio.to_thread(self.in_force.store.revision, number)
 
     async def _save(self, status: InForceStatus, effective: Effective, draft: Draft) -> None:
-        why = self.get_body_argument("why", "").strip()
+        why = self._why
+        # While the database still answers: the draft may have to be shown again.
+        self.known()
+        if not why:
+            words = _("Say why, in a few words.")
+            await self._show_draft(status, effective, draft, code=400, problem=words)
+            return
         asked = access.Draft(draft.rules, draft.parent, self.who, why, draft.restores)
         try:
-            if not why:
-                await self._show_draft(
-                    status, effective, draft, code=400, problem=_("Say why, in a few words.")
-                )
-                return
             revision = await self.in_force.save(asked)
         except CatalogError as error:
             problems = problems_in_words(error.problems)
@@ -154,7 +191,10 @@ class RulesHandler(AdminPageHandler):
             await self._show_draft(status, effective, draft, code=400, problem=words)
         except DatabaseAwayError as error:
             self.log.warning("An edit of the access is not saved: %s", error)
-            words = _("The hub's database does not answer. Nothing is saved; try again.")
+            words = _(
+                "The hub's database does not answer, so nothing is saved. What you wrote is still "
+                "here: save it again in a moment."
+            )
             await self._show_draft(status, effective, draft, code=503, problem=words, why=why)
         else:
             self.redirect(f"{self.hub.base_url}gpuspawner/admin?saved={revision.number}", 303)
@@ -173,7 +213,10 @@ class RulesHandler(AdminPageHandler):
         await self._show_draft(status, effective, draft, code=409, conflict=presented, why=why)
 
     async def _before(self, parent: int, theirs: Revision) -> Any:
-        base = await asyncio.to_thread(self.in_force.store.revision, parent) if parent else None
+        try:
+            base = await self._revision(parent) if parent else None
+        except DatabaseAwayError:
+            base = None
         return base.access if base is not None else theirs.base
 
     async def _show_draft(
@@ -186,64 +229,6 @@ class RulesHandler(AdminPageHandler):
         code: int = 200,
         **others: Any,
     ) -> None:
-        known = self.known()
-        values = await asyncio.to_thread(_presented, effective, draft, known, at)
-        values = {"problem": "", "conflict": None, "why": "", **values, **others}
+        values = await asyncio.to_thread(presented, effective, draft, self.known(), at)
+        values = {"problem": "", "conflict": None, "why": "", "notice": "", **values, **others}
         await self.show(status, values, code)
-
-
-def _presented(effective: Effective, draft: Draft, known: Known, at: int) -> dict[str, Any]:
-    """What the page has of a draft: its rules around a place, and what it would change."""
-    slugs = [profile.slug for profile in effective.file.profiles]
-    is_changed = draft.rules != as_written(effective.catalog.access)
-    rules, problems = checked(draft.rules, effective.catalog.access, slugs)
-    preview = None
-    if is_changed and not problems:
-        after = effective.file.model_copy(update={"access": rules})
-        preview = present_preview(effective.catalog, after, known.people)
-    count = len(draft.rules)
-    page = min(max(at, 0), max(count - 1, 0)) // PAGE_OF_RULES
-    first = page * PAGE_OF_RULES
-    places = range(first, min(first + PAGE_OF_RULES, count))
-    return {
-        "draft": draft,
-        "written": written_rules(draft.rules),
-        "rules": [_rule(draft, at) for at in places],
-        "fields": _fields_of(draft),
-        "page": page,
-        "pages": max(1, -(-count // PAGE_OF_RULES)),
-        "page_size": PAGE_OF_RULES,
-        "count": count,
-        "is_changed": is_changed,
-        "problems": problems,
-        "preview": preview,
-        "remarks": present_remarks(rules, slugs, known.groups, known.users),
-        "groups": known.groups,
-        "users": known.users,
-        "slugs": slugs,
-    }
-
-
-def _rule(draft: Draft, at: int) -> dict[str, Any]:
-    written = draft.rules[at]
-    try:
-        words = rule_in_words(AccessRule.model_validate(written))
-    except ValueError:
-        words = _("This rule is not complete, or cannot be read.")
-    # A rule of a later version may be no mapping at all.
-    deny = bool(dict(written or {}).get("deny"))
-    return {"at": at, "words": words, "deny": deny, "is_open": draft.opened == at}
-
-
-def _fields_of(draft: Draft) -> dict[str, Any]:
-    """What stands in the fields of the rule that is open, each list with room for two more."""
-    rule = {}
-    if draft.opened is not None and draft.opened < len(draft.rules):
-        rule = draft.rules[draft.opened]
-    lists = ("groups", "users", "profiles")
-    names = {part: [*_texts(rule.get(part)), "", ""] for part in lists}
-    return {**names, "deny": bool(rule.get("deny"))}
-
-
-def _texts(value: object) -> list[str]:
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

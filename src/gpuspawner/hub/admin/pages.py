@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from jupyterhub.scopes import needs_scope
@@ -10,21 +11,28 @@ from tornado import web
 
 from gpuspawner.access import as_yaml
 from gpuspawner.admin import (
+    AskedAgain,
     Search,
     change_in_words,
+    groups_as_of,
+    present_entries,
+    present_entry_reasons,
     present_history,
     present_overview,
     present_reasons,
     present_remarks,
 )
+from gpuspawner.catalog import Catalog, CatalogError
+from gpuspawner.catalog.problems import near_miss
 from gpuspawner.database import DatabaseAwayError
 from gpuspawner.explaining import unnamed_groups
-from gpuspawner.hub.admin.base import AdminPageHandler, Known
+from gpuspawner.hub.access import HubList
+from gpuspawner.hub.admin.base import AdminPageHandler, Known, revision_number
 from gpuspawner.hub.admin.rights import READ
 from gpuspawner.in_force import InForceStatus
 from gpuspawner.language import gettext as _
 from gpuspawner.policy import Person
-from gpuspawner.presenting import Presentation, present
+from gpuspawner.presenting import present
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
 
@@ -54,12 +62,16 @@ class OverviewHandler(AdminPageHandler):
             self.number("page"),
             self.number("columns"),
         )
+        saved, effective = self.number("saved", 0), status.effective
+        own = effective.catalog if effective is not None else None
         values: dict[str, Any] = {
             "search": search,
-            "saved": self.number("saved", 0),
+            # A link can say anything: only of what is in force it is true.
+            "saved": saved if effective is not None and saved == revision_number(effective) else 0,
             **await self._history(),
+            **await asyncio.to_thread(_entries, self.hub_list, own),
         }
-        if status.effective is not None:
+        if effective is not None:
             values |= await asyncio.to_thread(_overview, status, self.known(), search)
         await self.show(status, values)
 
@@ -74,15 +86,25 @@ class OverviewHandler(AdminPageHandler):
         return {"history": history, "history_fails": "", "older": older, "is_newest": not before}
 
 
+def _entries(hub_list: HubList, own: Catalog | None) -> dict[str, Any]:
+    stocked = hub_list.beside(own)
+    return {
+        "entries": present_entries(stocked.catalog) if stocked is not None else (),
+        "entry_problems": stocked.problems if stocked is not None else (),
+        "by_function": hub_list.is_function,
+    }
+
+
 def _overview(status: InForceStatus, known: Known, search: Search) -> dict[str, Any]:
     effective = status.effective
     if effective is None:
         return {}
     catalog = effective.catalog
     slugs = [profile.slug for profile in catalog.profiles]
+    groups, users = (known.groups, known.users) if known.is_known else (None, None)
     return {
         "overview": present_overview(catalog, known.groups, search),
-        "remarks": present_remarks(catalog.access, slugs, known.groups, known.users),
+        "remarks": present_remarks(catalog.access, slugs, groups, users),
         "drift": tuple(map(change_in_words, effective.drift)),
         "profiles": catalog.profiles,
         "groups": known.groups,
@@ -107,31 +129,61 @@ class WhyHandler(AdminPageHandler):
         name = self.get_query_argument("user", "").strip()
         status = await self.in_force.fresh()
         user = self.find_user(name) if name else None
-        if user is None or status.effective is None:
-            await self.show(status, {"asked": name, "person": None}, 404 if name else 200)
+        if user is None:
+            meant = await asyncio.to_thread(near_miss, name, self.known().users) if name else None
+            nobody = {"asked": name, "person": None, "meant": meant}
+            await self.show(status, nobody, 404 if name else 200)
             return
         person = Person(user.name, frozenset(group.name for group in user.groups))
-        catalog = status.effective.catalog
-        offers, refusal = await self._offers(user)
+        now, refusal, listed = await self._offers(user)
+        catalog = status.effective.catalog if status.effective is not None else None
+        stocked = await asyncio.to_thread(self.hub_list.beside, catalog)
+        listed = stocked.catalog if stocked is not None else listed
         values = {
             "asked": user.name,
             "person": person,
-            "reasons": present_reasons(catalog, person),
-            "unnamed": unnamed_groups(catalog, person),
-            "offers": offers,
+            "as_of": self._as_of(user),
+            "reasons": (
+                *(present_reasons(catalog, person) if catalog is not None else ()),
+                *(present_entry_reasons(listed, person) if listed is not None else ()),
+            ),
+            "unnamed": unnamed_groups(catalog, person) if catalog is not None else {},
+            "now": now,
             "refusal": refusal,
         }
         await self.show(status, values)
 
-    async def _offers(self, user: Any) -> tuple[Presentation | None, str]:
-        """What the person's own page would show, in the words that they would read."""
+    async def _offers(self, user: Any) -> tuple[dict[str, str], str, Catalog | None]:
+        """What the person's own page would say of each profile, or why it has none.
+
+        And what they are offered of: with the entries of a list that is made for them.
+        """
         spawner = user.get_spawner("")
         if not isinstance(spawner, GPUSpawner):
-            return None, _("This hub does not start its servers with GPUSpawner")
+            return {}, _("This hub does not start its servers with GPUSpawner"), None
+        now, refusal = {}, ""
         try:
-            return present(await spawner.offers()), ""
-        except SpawnRefusedError as refusal:
-            return None, str(refusal.jupyterhub_message)
+            offers = present(await spawner.offers()).offers
+            now = {offer.slug: offer.availability for offer in offers}
+        except SpawnRefusedError as error:
+            refusal = str(error.jupyterhub_message)
+        try:
+            return now, refusal, spawner.catalog
+        except CatalogError:
+            return now, refusal, None
+
+    def _as_of(self, user: Any) -> str:
+        """When the hub last knew the groups of a user from the sign-in."""
+        refreshed = getattr(user, "_auth_refreshed", None)
+        minutes = int(time.monotonic() - refreshed) // 60 if refreshed else None
+        sign_in = self.authenticator
+        asked_again: AskedAgain = "sign-in"
+        if sign_in.auth_refresh_age:
+            # An age of 0 turns off what is asked before a start as well.
+            asked_again = "start" if sign_in.refresh_pre_spawn else "visit"
+        return groups_as_of(
+            of_sign_in=bool(sign_in.manage_groups), minutes=minutes, asked_again=asked_again
+        )
 
 
 class ExportHandler(AdminPageHandler):
@@ -148,6 +200,8 @@ class ExportHandler(AdminPageHandler):
     @needs_scope(READ)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:
         status = await self.in_force.fresh()
+        if not self.hub_list.has_catalog:
+            raise web.HTTPError(404, _("This hub has no catalog, and so there are no rules."))
         if status.effective is None:
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
         effective = status.effective
