@@ -38,10 +38,10 @@ def description_for(user: str, directory: Path) -> Path:
     return path
 
 
-async def fuzzed(hub: Hub, token: str, description: Path) -> tuple[int | None, str]:
+async def fuzzed(hub: Hub, token: str, description: Path, *more: str) -> tuple[int | None, str]:
     """What schemathesis finds; in a process of its own, since it seeds what the hub draws from."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "run", str(description), *OPTIONS),
+        *(sys.executable, "-m", "schemathesis.cli", "run", str(description), *OPTIONS, *more),
         # Past the proxy: what answers is to be the hub.
         *("--url", f"{hub.app.hub.url}api", "--header", f"Authorization: token {token}"),
         stdout=asyncio.subprocess.PIPE,
@@ -69,7 +69,8 @@ async def test_it_keeps_to_its_description_with_a_token(
     name = new_name(group) if group else ""
     token = (await caller(hub, name)).token if group else ADMINS_TOKEN
     user = name if group in ("gpu-users", "nobody") else other
-    returned, said = await fuzzed(hub, token, description_for(user, tmp_path))
+    only = ("--include-path", f"/{OFFERS}")
+    returned, said = await fuzzed(hub, token, description_for(user, tmp_path), *only)
     assert returned == 0, said
     assert "Fuzzing" in said
     assert group == "nobody" or NOTHING_REACHED not in said
