@@ -56,3 +56,11 @@ def test_a_problem_has_the_place_of_its_rule() -> None:
 @pytest.mark.parametrize("rule", [None, 1, "x", [], {"profiles": None}])
 def test_what_is_no_rule_is_a_problem(rule: Any) -> None:
     assert checked([rule], IN_FORCE, SLUGS)[1]
+
+
+def test_what_is_nested_too_deeply_is_a_problem() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    _, [problem] = checked([{"groups": deep}], IN_FORCE, SLUGS)
+    assert "nested too deeply" in problem.message

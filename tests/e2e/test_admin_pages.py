@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,6 +15,7 @@ from tests.hub.conftest import Hub, configuration, running_hub
 from traitlets.config import Config
 
 from gpuspawner.access import PAGE
+from gpuspawner.offering import DEFAULT_CATALOG
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .spawn_page import CATALOG, LOOKS, full_cluster, photograph, wear
@@ -25,17 +29,19 @@ ADMIN = "admins-0"
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
     del browser  # where there is none, no hub is started
+    catalog = tmp_path_factory.mktemp("catalog") / "catalog.yaml"
+    catalog.write_text(CATALOG.read_text())
     async with (
         full_cluster(tmp_path_factory.mktemp("cluster")) as cluster,
-        running_hub(cluster, configured(cluster)) as hub,
+        running_hub(cluster, configured(cluster, catalog)) as hub,
     ):
         for name in ("researchers-1", "students-2"):
             await hub.visitor(name)
         yield hub
 
 
-def configured(cluster: SimCluster) -> Config:
-    config = configuration(cluster, CATALOG)
+def configured(cluster: SimCluster, catalog: Path) -> Config:
+    config = configuration(cluster, catalog)
     config.GPUSpawner.access_mode = PAGE
     return config
 
@@ -87,11 +93,60 @@ async def test_an_admin_breaks_something_notices_and_undoes_it(browser: Browser,
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("status")).to_contain_text("Revision 1 is saved")
         await is_as_it_should(page, "history")
+        # Somebody asks why there is nothing for them any more.
+        await page.get_by_role("link", name="Why does somebody have this?").click()
+        await page.get_by_label("User").fill("researchers-1")
+        await page.get_by_role("button", name="Find").click()
+        await expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Allowed", exact=True)).to_have_count(0)
+        await is_as_it_should(page, "why-not")
+        await page.get_by_role("link", name="Who may have what").click()
         await page.get_by_role("button", name="Undo revision 1").click()
+        await expect(page.get_by_role("status")).to_contain_text("when revision 1 was saved")
         await expect(page.locator("#preview")).to_contain_text("Gains")
+        await is_as_it_should(page, "undo")
         await page.get_by_label("Why?").fill("undone")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_role("status")).to_contain_text("Revision 2 is saved")
+        await open_page(page, hub, "/why?user=researchers-1")
+        await expect(page.get_by_role("heading", name="Allowed", exact=True)).to_be_visible()
+
+
+def write_one_more_rule(hub: Hub) -> None:
+    file = Path(hub.app.config.GPUSpawner.catalog_file)
+    file.write_text(f"{file.read_text()}  - {{groups: [students], profiles: [cpu]}}\n")
+
+
+async def test_drift_is_looked_at_and_the_rules_are_kept(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN) as page:
+        write_one_more_rule(hub)
+        drift = page.get_by_text("The file's rules have changed since")
+        async with asyncio.timeout(5):
+            while not await drift.count():
+                await open_page(page, hub, "")
+        await is_as_it_should(page, "drift")
+        await page.get_by_role("link", name="Keep the rules in force").click()
+        await is_as_it_should(page, "keep")
+        await page.get_by_label("Why?").fill("not for students")
+        await page.get_by_role("button", name="Keep these rules").click()
+        await expect(page.get_by_role("status")).to_contain_text("is saved")
+        await expect(drift).to_have_count(0)
+
+
+async def test_a_hub_without_a_catalog(
+    browser: Browser, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[dict[str, Any]] = [
+        {"display_name": "A GPU for the seminar", "allowed_groups": ["seminar", "staff"]},
+        {"display_name": "Writing and plotting"},
+        {"display_name": "Misspelt", "allowed_gruops": ["seminar"]},
+    ]
+    monkeypatch.setitem(hub.app.config.GPUSpawner, "catalog_file", DEFAULT_CATALOG)
+    monkeypatch.setitem(hub.app.config.KubeSpawner, "profile_list", listed)
+    async with on_the_form(browser, hub, ADMIN) as page:
+        await open_page(page, hub, "")
+        await expect(page.get_by_text("groups seminar and staff")).to_be_visible()
+        await is_as_it_should(page, "no-catalog")
 
 
 async def test_an_edit_needs_no_javascript(browser: Browser, hub: Hub) -> None:

@@ -9,7 +9,7 @@ import pytest
 from gpuspawner.access import PAGE
 from gpuspawner.simcluster.cluster import SimCluster
 
-from .access_edits import READER, configured
+from .access_edits import configured
 from .conftest import running_hub
 from .doors import ADMIN
 from .test_offers_api_fuzzed import DOCUMENT, fuzzed
@@ -17,6 +17,9 @@ from .test_offers_api_fuzzed import DOCUMENT, fuzzed
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPTIONS = (
+    *("--max-examples", "15"),
+    # Every boundary of every field, as the offers' are tried, takes a minute here.
+    *("--phases", "fuzzing"),
     *("--include-path-regex", "/gpuspawner/access"),
     # Which profiles there are the description cannot say.
     *("--exclude-checks", "missing_required_header,positive_data_acceptance"),
@@ -27,9 +30,8 @@ async def test_it_keeps_to_its_description(cluster: SimCluster, tmp_path: Path) 
     description = tmp_path / "openapi.yaml"
     description.write_text(DOCUMENT.read_text())
     async with running_hub(cluster, configured(cluster, PAGE)) as hub:
-        for name in (ADMIN, READER):
-            await (await hub.visitor(name)).get("hub/gpuspawner/admin")
-            token = hub.app.users[name].new_api_token()
-            returned, said = await fuzzed(hub, token, description, *OPTIONS)
-            assert returned == 0, said
-            assert "Fuzzing" in said
+        await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin")
+        token = hub.app.users[ADMIN].new_api_token()
+        returned, said = await fuzzed(hub, token, description, *OPTIONS)
+        assert returned == 0, said
+        assert "Fuzzing" in said

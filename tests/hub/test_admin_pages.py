@@ -186,7 +186,13 @@ async def test_what_is_not_valid_is_shown_and_not_saved(hub: Hub, rules: str) ->
     assert "These rules cannot be saved as they are" in answer.text
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", "[", '"x"', "[" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{}", "[1]", "[", '"x"', "[" * 5000),
+        pytest.param('[{"groups": ["\\ud800"]}]', id="half a letter"),
+    ],
+)
 async def test_what_is_no_list_of_rules_is_refused(hub: Hub, text: str) -> None:
     admin = await hub.visitor(ADMIN)
     answer = await admin.post_form("hub/gpuspawner/admin/rules", {"rules": text, "do": "save"})
@@ -211,7 +217,7 @@ async def test_why_somebody_has_something(hub: Hub) -> None:
     page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=students-1")
     assert "rule 1 allows it to group students" in page.text
     card = page.text.partition("Plain CPU")[2].partition("</li>")[0]
-    assert re.search("Would be offered now:</?[^>]*> *free|Would be offered now: free", card)
+    assert "Now: free" in card
     assert "The sign-in said so 0 minutes ago." in page.text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,8 @@ from gpuspawner.errors import GPUSpawnerError
 _LONGEST: Final = 2000
 """Characters of a reason."""
 _MOST_CHANGES: Final = 200
+_MOST_REFUSALS: Final = 60
+"""Of one person in a minute that are kept as rows: whoever can sign in can be refused for ever."""
 _UNREADABLE: Final = (None,)
 """No rule is None: what follows from it is that nothing is allowed."""
 
@@ -68,6 +71,8 @@ class AccessStore:
         self._made: Engine | None = None
         self._is_migrated = False
         self._guard = threading.RLock()
+        self._minute: datetime | None = None
+        self._refusals: Counter[str] = Counter()
 
     def latest(self) -> Revision | None:
         """The last revision; None if nothing was ever saved.
@@ -156,18 +161,32 @@ class AccessStore:
     def refused(
         self, who: str, action: str, code: str, reason: str, parent: int | None = None
     ) -> None:
-        """Note that somebody was refused a change; where the database is away, in the log only."""
+        """Note that somebody was refused a change.
+
+        It is in the log only where the database is away, or where they are refused too often.
+        """
         entry = AuditEntry(
             self._now(), _text(who), action, REFUSED, code, _text(reason)[:_LONGEST], parent=parent
         )
         _log.info("%s", entry.line())
-        if code == "database-away":
+        if code == "database-away" or not self._is_kept(entry):
             return
         try:
             with self._writing() as connection:
                 connection.execute(insert(audit), _row_of(entry))
         except DatabaseAwayError as error:
             _log.warning("This is in the log only, since %s", error)
+
+    def _is_kept(self, entry: AuditEntry) -> bool:
+        minute = entry.at.replace(second=0, microsecond=0)
+        with self._guard:
+            if minute != self._minute:
+                self._minute, self._refusals = minute, Counter()
+            self._refusals[entry.who] += 1
+            number = self._refusals[entry.who]
+        if number == _MOST_REFUSALS + 1:
+            _log.warning("Refusals of %r are in the log only for the rest of the minute", entry.who)
+        return number <= _MOST_REFUSALS
 
     def close(self) -> None:
         """Let go of every connection; the next use makes new ones."""
