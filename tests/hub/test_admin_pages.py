@@ -22,6 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OTHER = "admins-9"
 PAGES = ("gpuspawner/admin", "gpuspawner/admin/rules", "gpuspawner/admin/why?user=students-1")
+PARTS = {"groups": "students", "users": "students-1", "profiles": "cpu"}
 EVIL = '"><script>alert(1)</script>&'
 
 
@@ -138,6 +139,21 @@ async def test_a_rule_is_added_previewed_saved_and_undone(
     overview = await press(admin, page, "save", why="undone")
     assert overview.status == 200
     assert set(await cards(hub, student)) == {"cpu"}
+
+
+async def test_what_nobody_is_called_and_what_decides_nothing_is_pointed_out_before_saving(
+    hub: Hub,
+) -> None:
+    await hub.visitor("students-1")
+    admin = await hub.visitor(ADMIN)
+    page = await added(admin, "studentss", "cpu")
+    page = await added(admin, "students", "cpu", page)
+    assert "Rule 3: the hub knows no group studentss." in page.text
+    assert "did you mean &#39;students&#39;?" in page.text
+    assert "Rule 4 never decides anything: what it says is decided above it, by 1." in page.text
+    lists = {name: page.text.partition(f'<datalist id="{name}">')[2] for name in PARTS}
+    for name, value in PARTS.items():
+        assert f'<option value="{value}">' in lists[name].partition("</datalist>")[0]
 
 
 async def test_the_second_of_two_admins_sees_what_the_first_saved(hub: Hub) -> None:
