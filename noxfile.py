@@ -28,13 +28,16 @@ def tests(session: nox.Session, pair: str) -> None:
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Linters, types, import contracts, and that a wheel has every file of the package."""
+    """Linters, types, import contracts, the wheel, and what is deployed beside it."""
     _install(session, ".[check]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
     session.run("python", ".ci/wheel.py", session.create_tmp())
+    # Of Kubernetes' schemas and of Dockerfiles: too large for who only runs the tests.
+    linted = ("tests/helm/test_image.py", "tests/helm/test_manifests.py")
+    session.run("pytest", "-q", *linted, env={"GPUSPAWNER_TESTS_REQUIRE_LINTERS": "1"})
 
 
 @nox.session
