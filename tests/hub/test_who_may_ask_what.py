@@ -37,6 +37,9 @@ GET  gpuspawner/admin/why?user=students-2     302 403   403   200    200    302 
 GET  gpuspawner/admin/access.yaml             302 403   403   200    200    302    302      302     302    302     302     302    302     302    302
 GET  gpuspawner/admin/rules                   302 403   403   200    200    302    302      302     302    302     302     302    302     302    302
 POST gpuspawner/admin/rules                   403 403   403   200    403    403    403      403     403    403     403     403    403     403    403
+GET  gpuspawner/cluster                       302 403   403   200    403    302    302      302     302    302     302     302    302     302    302
+GET  api/gpuspawner/cluster                   403 403   403   200    403    403    403      403     403    403     403     403    403     403    403
+POST api/gpuspawner/access/preview            403 403   403   400    400    403    403      403     403    400     400     403    403     403    400
 GET  api/gpuspawner/access                    403 403   403   200    200    403    403      403     403    200     200     403    403     403    200
 PUT  api/gpuspawner/access                    403 403   403   400    403    403    403      403     403    403     400     403    403     403    400
 """  # noqa: E501 - a table
