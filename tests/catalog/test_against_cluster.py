@@ -331,7 +331,7 @@ def test_what_is_not_known_is_unchecked_and_says_why() -> None:
         assert message.endswith("(the account may not list it)")
 
 
-@pytest.mark.parametrize("what", [NODES, *(set(NAMES) - {DEVICE_CLASSES})])
+@pytest.mark.parametrize("what", [NODES, *sorted(set(NAMES) - {DEVICE_CLASSES})])
 def test_each_that_is_not_known_is_unchecked_by_itself(what: str) -> None:
     hidden: dict[str, Any] = {"nodes": None} if what == NODES else {"names": {what: None}}
     found = remarks(EVERYTHING, **hidden)
