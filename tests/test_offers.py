@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpuspawner import wording
 from gpuspawner.capacity.freshness import Freshness, Permission
-from gpuspawner.capacity.model import Node, Pod
-from gpuspawner.offers import Offer, Situation, Standing, offer_of, offers_in, pool_of
+from gpuspawner.capacity.index import ClusterIndex
+from gpuspawner.capacity.model import Node, Pod, ResourceQuota
+from gpuspawner.offers import Offer, Situation, Standing, View, offer_of, offers_in, pool_of
 from gpuspawner.policy import Person
+from gpuspawner.refusals import refusal_of_offer
 from gpuspawner.selection import Selection
 
 from .builders import FOR_EVERYONE, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
@@ -222,3 +225,40 @@ def test_names_in_braces_are_expanded_before_the_verdict() -> None:
     assert as_written.standing is Standing.NEVER
     [expanded] = offers_in(replace(situation, expand=expand))
     assert expanded.standing is Standing.FREE
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "standing", "words", "code"),
+    [
+        pytest.param(
+            "4",
+            "4",
+            Standing.BUSY,
+            "busy: the quota 'q' allows 4 nvidia.com/gpu in this namespace, 4 are used",
+            "quota",
+            id="others can leave what is used up",
+        ),
+        pytest.param(
+            "1",
+            "0",
+            Standing.NEVER,
+            "cannot start: the quota 'q' allows 1 nvidia.com/gpu in this namespace and this needs "
+            "2",
+            "misconfigured",
+            id="nobody can make room in one that is too small",
+        ),
+    ],
+)
+def test_a_quota_that_is_known_stands_as_the_dry_run_has_it(
+    hard: str, used: str, standing: Standing, words: str, code: str
+) -> None:
+    name = "requests.nvidia.com/gpu"
+    quota = ResourceQuota("default", "q", "uid", {name: hard}, {name: used})
+    index = ClusterIndex()
+    index.objects.table("quotas").replace([quota])
+    index.replace_nodes([a_node(gpus=8)])
+    index.replace_pods([])
+    situation = replace(a_situation(CATALOG), view=View(index.snapshot(), LIVE))
+    offer = the_offer("big", replace(situation, person=Person("grace", frozenset({"hpc"}))))
+    assert (offer.standing, wording.availability(offer)) == (standing, words)
+    assert refusal_of_offer(offer).code == code

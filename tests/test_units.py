@@ -240,9 +240,9 @@ def a_quota(**limits: int) -> ResourceQuota:
         pytest.param(
             ONE,
             [a_node(gpus=8), a_pod(gpus=1), a_quota(gpus=0)],
-            "busy",
+            "never",
             (0, 1, 7),
-            id="of a quota that is used up nothing is free",
+            id="of a quota that allows none nothing is free",
         ),
         pytest.param(
             a_profile(accelerator="slice"),

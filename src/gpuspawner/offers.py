@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gpuspawner.capacity.denials import Denial
+from gpuspawner.capacity.denials import Denial, read_denial
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, PodRequest, Taint
@@ -261,6 +261,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         growths=grown,
         missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
         contenders=contenders,
+        denial=_lasting_denial(verdict) if standing is Standing.NEVER else None,
         ahead=len(competitors(request, "", view.ahead, view.snapshot)),
         is_kept=bool(found.fits) and verdict.fits is False,
         # Karpenter passes over pods that keep off a node by its name.
@@ -281,6 +282,7 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
     answers = (
         (verdict.fits is None, Standing.UNKNOWN),
         (verdict.fits, Standing.FREE),
+        (_lasting_denial(verdict), Standing.NEVER),
         (verdict.refusal, Standing.BUSY),
         (verdict.queued, Standing.QUEUED),
         (verdict.evicts, Standing.EVICTS),
@@ -289,6 +291,12 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
         (verdict.never and not grown, Standing.NEVER),
     )
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _lasting_denial(verdict: Verdict) -> Denial | None:
+    """What a quota says that refuses the pod however little others take of it."""
+    denial = read_denial(verdict.refusal)
+    return None if denial is None or denial.quota else denial
 
 
 def _wanting_a_node(view: View, templates: Sequence[NodeTemplate]) -> int:
