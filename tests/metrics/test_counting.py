@@ -15,7 +15,7 @@ import gpuspawner
 from gpuspawner.catalog import Catalog, Profile, with_profile_list
 from gpuspawner.metrics import Counts, families
 from gpuspawner.offers import offers_in
-from gpuspawner.refusals import SpawnRefusedError
+from gpuspawner.refusals import SIGN_IN_ENDED, SIGN_IN_UNANSWERED, SpawnRefusedError
 
 from ..builders import a_catalog, a_node, a_profile, a_situation
 
@@ -101,6 +101,7 @@ def test_each_code_of_a_refusal_is_among_the_reasons() -> None:
     text = "".join(path.read_text() for path in SOURCES.rglob("*.py"))
     codes = re.findall(r'(?:SpawnRefusedError\(\s*\d+,|Hopeless\()\s*"([a-z-]+)"', text)
     codes += ["never-fits", "quota", "not-allowed", "misconfigured", "deleted"]
+    codes += [SIGN_IN_ENDED, SIGN_IN_UNANSWERED]
     assert len(codes) > 15
     assert set(codes) - {"cancelled"} <= set(families.REASONS)
 

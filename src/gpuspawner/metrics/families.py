@@ -36,6 +36,8 @@ REASONS: Final = (
     "not-allowed",
     "nothing-allowed",
     "quota",
+    "sign-in-ended",
+    "sign-in-unanswered",
     "timeout",
     UNDECIDED,
     "unreachable",
