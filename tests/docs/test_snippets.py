@@ -22,6 +22,7 @@ from gpuspawner.cli import main
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SECRETS = ("OAUTH_CLIENT_SECRET", "PROMETHEUS_TOKEN")
 CLASSES = {
     "JupyterHub": JupyterHub,
     "KubeSpawner": KubeSpawner,
@@ -52,6 +53,8 @@ def test_yaml_is_yaml_and_whole_catalogs_are_valid(text: str, tmp_path: Path) ->
 def test_python_sets_what_there_is_to_set(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     c = Config()
     monkeypatch.setattr(gpuspawner, "setup", create_autospec(gpuspawner.setup))
+    for secret in SECRETS:
+        monkeypatch.setenv(secret, "of the hub's environment")
     exec(compile(text, "snippet", "exec"), {"c": c, "gpuspawner": gpuspawner})
     for name, settings in c.items():
         if name in CLASSES:
