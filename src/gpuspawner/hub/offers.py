@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope, scope_definitions
 from jupyterhub.user import User
 from tornado import web
 
+from gpuspawner.hub.codes import CodedAPIHandler
 from gpuspawner.language import accepted, gettext_noop, speak, spoken
 from gpuspawner.language import gettext as _
 from gpuspawner.metrics import counts
 from gpuspawner.presenting import present
-from gpuspawner.refusals import CODE_HEADER, SEE_THE_LOG, SpawnRefusedError
+from gpuspawner.refusals import SEE_THE_LOG, SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
 
 STARTING = "start:servers" if "start:servers" in scope_definitions else "servers"
 """The scope with which a server can be started; JupyterHub 5 has one for all that is done to it."""
 MISCONFIGURED = "misconfigured"
-_CODES = {
-    400: "bad-request",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-}
 _NO_USER = gettext_noop("There is no user of that name")
 NO_SERVER = gettext_noop("There is no server of that name")
 _WHICH_USER = gettext_noop("Say once which user is meant")
@@ -34,7 +27,7 @@ _WHICH_SERVER = gettext_noop("Say once which server is meant")
 _LONGEST_NAME = 255
 
 
-class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
+class OffersHandler(CodedAPIHandler):
     """GET: what a person may start at this moment, and if not, why not.
 
     Nothing is made and nothing is kept by asking: a server that nobody has yet is not found.
@@ -45,11 +38,9 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
     """
 
     def set_default_headers(self) -> None:
-        """JupyterHub's, and that no answer is kept: each is of one moment and one person."""
+        """`CodedAPIHandler`'s: each answer is of one moment and one person, and in a language."""
         super().set_default_headers()
         self.set_header("Vary", "Accept-Language")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
 
     async def prepare(self) -> None:
         """JupyterHub's, in the language that is asked for: each request has a task of its own."""
@@ -75,7 +66,7 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             await self._prepare_as_for_the_page(spawner)
             offers = await spawner.offers()
         except SpawnRefusedError as refusal:
-            self._answer(refusal.status_code, refusal.code, refusal.jupyterhub_message)
+            self.answer(refusal.status_code, refusal.code, refusal.jupyterhub_message)
         else:
             self.set_header("Content-Language", spoken())
             counts().shown(offers)
@@ -125,24 +116,10 @@ class OffersHandler(APIHandler):  # type: ignore[misc] # JupyterHub has no types
             words = f"{words} {_(SEE_THE_LOG)}"
             raise SpawnRefusedError(503, MISCONFIGURED, words) from error
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """JupyterHub's, with a code."""
-        error = kwargs["exc_info"][1] if kwargs.get("exc_info") else None
-        message = ""
-        if isinstance(error, web.HTTPError):
-            message = (error.log_message or "") % error.args
-        else:
-            # It may be the database's; nothing was written here.
-            self.db.rollback()
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.set_header("Allow", "GET, OPTIONS")
-        self._answer(status_code, _CODES.get(status_code, "failed"), message or self._reason)
-
-    def _answer(self, status: int, code: str, message: str) -> None:
-        self.set_status(status)
-        self.set_header(CODE_HEADER, code)
+    def answer(self, status: int, code: str, message: str, **more: Any) -> None:
+        """`CodedAPIHandler`'s, in the language that is asked for."""
         self.set_header("Content-Language", spoken())
-        self.write({"status": status, "code": code, "message": message})
+        super().answer(status, code, message, **more)
 
 
 def server_of(user: User, server_name: str) -> Any:

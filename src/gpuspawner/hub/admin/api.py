@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
-from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
@@ -18,20 +16,13 @@ from gpuspawner.catalog import CatalogError, Problem
 from gpuspawner.database import ConflictError, DatabaseAwayError, UnchangedError
 from gpuspawner.hub.admin.base import AccessPage, revision_number
 from gpuspawner.hub.admin.rights import READ, WRITE, WithAccessRole
+from gpuspawner.hub.codes import CodedAPIHandler
 from gpuspawner.in_force import ReadOnlyError
-from gpuspawner.refusals import CODE_HEADER
 
 MOST_BYTES = 1_000_000
 """Of a body, before it is read as JSON."""
 LONGEST_WHY = 2000
 _MOST_REVISION = 2**31 - 1
-_CODES = {
-    400: "bad-request",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "too-large",
-}
 _AWAY = "Nothing is saved. Send the same once more in a moment; the hub's log has the cause"
 _MERGE = "GET what is in force, put your change into it, and send it with that revision as parent"
 
@@ -45,15 +36,7 @@ class _Asked:
     why: str
 
 
-class _AccessAPIHandler(WithAccessRole, AccessPage, APIHandler):  # type: ignore[misc] # JupyterHub has no types
-    methods = "GET, OPTIONS"
-
-    def set_default_headers(self) -> None:
-        """JupyterHub's, and that no answer is kept."""
-        super().set_default_headers()
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
+class _AccessAPIHandler(WithAccessRole, AccessPage, CodedAPIHandler):
     async def _effective(self) -> Effective | None:
         """What is in force; None if it was answered that it is not known."""
         status = await self.in_force.fresh()
@@ -62,11 +45,11 @@ class _AccessAPIHandler(WithAccessRole, AccessPage, APIHandler):  # type: ignore
                 "this hub has no catalog and so no access rules; who may have an entry of "
                 "profile_list is in the hub's configuration"
             )
-            self._answer(404, "no-catalog", words)
+            self.answer(404, "no-catalog", words)
         elif status.effective is None:
             problem = status.file.problem or status.access.problem
             words = f"the access cannot be read at the moment: {problem or 'no answer so far'}"
-            self._answer(503, "not-known", words)
+            self.answer(503, "not-known", words)
         return status.effective if self.hub_list.has_catalog else None
 
     def _asked(self) -> _Asked:
@@ -86,27 +69,10 @@ class _AccessAPIHandler(WithAccessRole, AccessPage, APIHandler):  # type: ignore
 
     def _answer_not_valid(self, error: CatalogError) -> None:
         problems = [_problem(problem) for problem in error.problems]
-        self._answer(422, "not-valid", str(error), problems=problems)
+        self.answer(422, "not-valid", str(error), problems=problems)
 
     def _answer_conflict(self, words: str, number: int) -> None:
-        self._answer(409, "conflict", f"{words}. {_MERGE}", revision=number)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """JupyterHub's, with a code."""
-        error = kwargs["exc_info"][1] if kwargs.get("exc_info") else None
-        message = ""
-        if isinstance(error, web.HTTPError):
-            message = (error.log_message or "") % error.args
-        else:
-            self.db.rollback()
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.set_header("Allow", self.methods)
-        self._answer(status_code, _CODES.get(status_code, "failed"), message or self._reason)
-
-    def _answer(self, status: int, code: str, message: str, **more: Any) -> None:
-        self.set_status(status)
-        self.set_header(CODE_HEADER, code)
-        self.write({"status": status, "code": code, "message": message, **more})
+        self.answer(409, "conflict", f"{words}. {_MERGE}", revision=number)
 
 
 class AccessHandler(_AccessAPIHandler):
@@ -151,13 +117,13 @@ class AccessHandler(_AccessAPIHandler):
         except CatalogError as error:
             self._answer_not_valid(error)
         except ReadOnlyError as error:
-            self._answer(403, "read-only", str(error))
+            self.answer(403, "read-only", str(error))
         except ConflictError as error:
             self._answer_conflict(str(error), error.latest.number if error.latest else 0)
         except UnchangedError as error:
-            self._answer(409, "unchanged", str(error), revision=asked.parent)
+            self.answer(409, "unchanged", str(error), revision=asked.parent)
         except DatabaseAwayError as error:
-            self._answer(503, "database-away", f"{error}. {_AWAY}")
+            self.answer(503, "database-away", f"{error}. {_AWAY}")
         else:
             self.write({"revision": revision.number})
 
@@ -185,7 +151,7 @@ class PreviewHandler(_AccessAPIHandler):
         known = self.known()
         if not known.is_known:
             words = "the hub's users cannot be read: its database does not answer. Ask again"
-            self._answer(503, "database-away", words)
+            self.answer(503, "database-away", words)
             return
         try:
             found = await asyncio.to_thread(

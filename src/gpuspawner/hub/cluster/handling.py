@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
@@ -16,13 +14,12 @@ from gpuspawner.cluster.picture import SIGNS
 from gpuspawner.hub.admin.base import AccessPage, AdminPageHandler
 from gpuspawner.hub.admin.rights import CLUSTER, WithAccessRole
 from gpuspawner.hub.cluster.looking import look_at
+from gpuspawner.hub.codes import CodedAPIHandler
 from gpuspawner.language import speaking, spoken
 from gpuspawner.quantity import format_amount
-from gpuspawner.refusals import CODE_HEADER
 
 _MOST_HOLDINGS = 100
 _LONGEST = 200
-_CODES = {403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
 
 
 class ClusterHandler(AdminPageHandler):
@@ -77,14 +74,8 @@ def _amount(resource: str, amount: float) -> str:
     return format_amount(resource, round(amount * 1000) if resource == "cpu" else round(amount))
 
 
-class ClusterAPIHandler(WithAccessRole, AccessPage, APIHandler):  # type: ignore[misc] # JupyterHub has no types
+class ClusterAPIHandler(WithAccessRole, AccessPage, CodedAPIHandler):
     """GET: the same facts for programs."""
-
-    def set_default_headers(self) -> None:
-        """JupyterHub's, and that no answer is kept."""
-        super().set_default_headers()
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
 
     @needs_scope(CLUSTER)  # type: ignore[untyped-decorator]
     async def get(self) -> None:
@@ -94,18 +85,3 @@ class ClusterAPIHandler(WithAccessRole, AccessPage, APIHandler):  # type: ignore
         look = await look_at(self, effective.catalog if effective is not None else None)
         cluster = await asyncio.to_thread(cluster_of, look)
         self.write(msgspec.to_builtins(cluster))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """JupyterHub's, with a code."""
-        error = kwargs["exc_info"][1] if kwargs.get("exc_info") else None
-        message = ""
-        if isinstance(error, web.HTTPError):
-            message = (error.log_message or "") % error.args
-        else:
-            self.db.rollback()
-        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.set_header("Allow", "GET, OPTIONS")
-        code = _CODES.get(status_code, "failed")
-        self.set_status(status_code)
-        self.set_header(CODE_HEADER, code)
-        self.write({"status": status_code, "code": code, "message": message or self._reason})
