@@ -29,7 +29,7 @@ from gpuspawner.cli.printing import (
     print_table,
     print_words,
 )
-from gpuspawner.cli.reports import Now, Source, now, why
+from gpuspawner.cli.reports import Now, Source, now, told
 from gpuspawner.inventory import NodeDevices, devices_in
 from gpuspawner.offers import Offer
 from gpuspawner.pod import is_device, is_known_device
@@ -236,8 +236,7 @@ def _row(one: DevicesReport) -> tuple[str, ...]:
 
 
 def _profile_row(one: ProfileFits) -> tuple[str | Text, ...]:
-    words = f"{one.now.words} ({why(one.now)})" if why(one.now) else one.now.words
     places = [f"{node}: {slots}" for node, slots in one.nodes.items()]
     more = len(places) - _MOST_NODES
     where = ", ".join(places[:_MOST_NODES]) + (f" and {more} more" if more > 0 else "")
-    return (one.slug, coloured(words, one.now.standing), where)
+    return (one.slug, coloured(told(one.now), one.now.standing), where)

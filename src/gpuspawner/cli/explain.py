@@ -21,7 +21,7 @@ from gpuspawner.cli.connecting import (
     recorded_option,
 )
 from gpuspawner.cli.printing import Column, coloured, print_json, print_table, print_words
-from gpuspawner.cli.reports import Now, Source, now, why
+from gpuspawner.cli.reports import Now, Source, now, told
 from gpuspawner.explaining import Explanation, explained, unnamed_groups
 from gpuspawner.offers import Offer
 from gpuspawner.policy import Person
@@ -205,8 +205,7 @@ def _print_offered(offered: list[ExplainedProfile], *, with_now: bool) -> None:
     rows = []
     for one in offered:
         said = one.now
-        words = f"{said.words} ({why(said)})" if said and why(said) else (said and said.words) or ""
-        rows.append((one.slug, _by(one), coloured(words, said.standing if said else "")))
+        rows.append((one.slug, _by(one), coloured(told(said), said.standing) if said else ""))
     print_table(columns, rows)
 
 

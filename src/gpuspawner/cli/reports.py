@@ -81,6 +81,7 @@ def now(offer: Offer) -> Now:
     )
 
 
-def why(said: Now) -> str:
-    """What an operator should know beside the page's words; else empty."""
-    return said.fault or said.unadmitted or said.blocked
+def told(said: Now) -> str:
+    """The page's words, and behind them what an operator should know besides."""
+    why = said.fault or said.unadmitted or said.blocked
+    return f"{said.words} ({why})" if why else said.words
