@@ -49,7 +49,7 @@ def test_a_problem_has_the_place_of_its_rule() -> None:
     _, [problem] = checked(written, IN_FORCE, SLUGS)
     assert problem.field == "access[1].profiles[0]"
     [words] = problems_in_words([problem])
-    assert words.startswith("access[1].profiles[0]: ")
+    assert words.startswith("rule 2, profiles: ")
     assert "did you mean 'gpu'?" in words
 
 

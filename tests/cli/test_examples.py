@@ -9,7 +9,7 @@ import click
 import pytest
 from traitlets.config import Config
 
-from gpuspawner.cli.demo import _introduced
+from gpuspawner.cli.demo import _for_admins, _introduced
 from gpuspawner.cli.examples import configure, example_names, examples_folder, load_example
 
 CAMPUS = "campus-a100"
@@ -92,3 +92,8 @@ def test_a_hubs_settings_change_one_trait_and_leave_the_rest() -> None:
 def test_somebody_without_a_word_on_what_to_try_is_introduced_all_the_same() -> None:
     assert _introduced("eve", {}, 5) == "    eve    no group"
     assert _introduced("eve", {"groups": ["a"], "try": "x"}, 3) == "    eve  a: x"
+
+
+def test_who_may_change_the_access_is_told_where() -> None:
+    [where, _] = _for_admins(load_example("campus-a100"), "http://127.0.0.1:8000/")
+    assert where.endswith("as root-admin: http://127.0.0.1:8000/hub/gpuspawner/admin")

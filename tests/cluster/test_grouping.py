@@ -246,3 +246,15 @@ def test_a_unit_that_others_have_is_of_no_profile() -> None:
     found = said(a_node(gpus=1), a_pod("x", gpus=1))
     assert found.groups is not None
     assert found.groups[0].nodes[0].devices[0].units == (ClusterUnits("others", "", 1),)
+
+
+def test_slices_of_two_sizes_with_one_title_are_told_apart() -> None:
+    sizes = ("nvidia.com/mig-1g.5gb", "nvidia.com/mig-2g.10gb")
+    accelerators = {
+        size[-3:]: {"title": "MIG slice", "resource": size, "sharing": "mig"} for size in sizes
+    }
+    node = a_node(allocatable=dict.fromkeys(sizes, 2))
+    [group] = said(node, catalog=a_catalog(accelerators=accelerators)).groups or ()
+    assert group.title == "MIG slice"
+    titles = [devices.title for one in group.nodes for devices in one.devices]
+    assert titles == ["MIG slice, mig-1g.5gb", "MIG slice, mig-2g.10gb"]

@@ -160,5 +160,5 @@ async def test_an_edit_needs_no_javascript(browser: Browser, hub: Hub) -> None:
         await expect(page.get_by_role("alert")).to_contain_text("cannot be saved as they are")
         await page.get_by_role("button", name="Change").last.click()
         await page.get_by_label("Profiles 1").fill("*")
-        await page.get_by_role("button", name="Take over").last.click()
+        await page.get_by_role("button", name="Done").last.click()
         await expect(page.locator("#preview")).to_contain_text("students-2")

@@ -141,3 +141,10 @@ async def run_a_cell(page: Page, source: str) -> None:
 @pytest.fixture(autouse=True)
 def needs_a_browser(browser: Browser) -> None:
     """Skip before the demo is started where there is no browser."""
+
+
+async def test_an_admin_can_change_the_access(browser: Browser, demo: Demo) -> None:
+    async with signed_in(browser, demo, "root-admin") as page:
+        await page.goto(f"{demo.url}hub/gpuspawner/admin")
+        await page.get_by_role("link", name="Change the rules").click()
+        await expect(page.get_by_role("button", name="Add a rule")).to_be_visible()

@@ -124,7 +124,10 @@ async def test_a_rule_is_added_previewed_saved_and_undone(
     assert student in gains
     assert "no rule is about it" in gains
     assert "rule 3 allows it to group students" in gains
-    assert (await press(admin, page, "save")).status == 400
+    without = await press(admin, page, "save")
+    assert without.status == 400
+    assert "Nothing is saved yet: say why" in without.text
+    assert 'aria-invalid="true" autofocus' in without.text
     overview = await press(admin, page, "save", why=f"a course {EVIL}")
     assert "saved=" in overview.url
     assert EVIL not in overview.text

@@ -12,6 +12,7 @@ from gpuspawner.access import as_written
 from gpuspawner.catalog import AccessRule, CatalogError, Problem, read_access
 
 _PLACE = re.compile(r"^access\[(\d+)\]")
+_IN_WORDS = re.compile(r"^access\[(\d+)\](?:\.(\w+))?(?:\[\d+\])?(?=: )")
 
 
 def checked(
@@ -43,8 +44,14 @@ def checked(
 
 
 def problems_in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """What is wrong, without the name of a file: there is none."""
-    return tuple(str(problem).removeprefix(f"{problem.file}: ") for problem in problems)
+    """What is wrong, without the name of a file: there is none. Rules count as the page counts."""
+
+    def place(found: re.Match[str]) -> str:
+        return ", ".join(filter(None, (f"rule {int(found[1]) + 1}", found[2])))
+
+    return tuple(
+        _IN_WORDS.sub(place, str(problem).removeprefix(f"{problem.file}: ")) for problem in problems
+    )
 
 
 def _in_their_place(problem: Problem, places: Sequence[int]) -> Problem:

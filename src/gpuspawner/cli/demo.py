@@ -195,12 +195,23 @@ def _welcome(example: Example, url: str, password: str, state: Path, *, is_still
             *people,
             "",
             still if is_still else lively,
+            *_for_admins(example, url),
             "Servers run as processes of yours; their GPUs, images and shared folders are made up.",
             f"See the cluster:  kubectl --kubeconfig {state / 'kubeconfig'} get pods -A -o wide",
             f"The hub's log:    {_log(state)}",
             "Press Ctrl-C to stop; nothing is left running.",
         ]
     )
+
+
+def _for_admins(example: Example, url: str) -> list[str]:
+    admins = [name for name, person in example.people.items() if person.get("admin")]
+    if not admins:
+        return []
+    return [
+        f"Change who may have what, as {' or '.join(admins)}: {url}hub/gpuspawner/admin",
+        "(the catalog's file stays as it is; people's groups are known once they have signed in)",
+    ]
 
 
 def _log(state: Path) -> Path:

@@ -13,6 +13,8 @@ c = get_config()  # type: ignore[name-defined] # noqa: F821 - JupyterHub puts it
 settings = json.loads(Path(os.environ["GPUSPAWNER_DEMO_SETTINGS"]).read_text())
 
 c.KubeSpawner.start_timeout = 120
+# Somebody who tries it wants to change the access, too. An example's hub.yaml may say otherwise.
+c.GPUSpawner.access_mode = "page"
 configure(c, settings["hub"], settings["catalog"])
 
 # What makes it a demo, whatever the example says.

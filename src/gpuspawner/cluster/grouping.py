@@ -52,9 +52,18 @@ class Naming:
         return max(meant, key=lambda one: len(one.node_selector), default=None)
 
     def title(self, resource: str, node: Node) -> str:
-        """What people read."""
+        """What people read; devices that only share their title are told apart by their names."""
         accelerator = self.accelerator(resource, node)
-        return accelerator.title if accelerator else resource
+        if accelerator is None or self.catalog is None:
+            return resource
+        namesakes = (
+            one.resource
+            for one in self.catalog.accelerators.values()
+            if one.title == accelerator.title
+        )
+        is_alone = all(name == resource for name in namesakes)
+        short = resource.rpartition("/")[2]
+        return accelerator.title if is_alone else f"{accelerator.title}, {short}"
 
     def unit(self, resource: str, node: Node) -> Unit:
         """What one of them is. How a node's own labels say it is shared counts first."""
@@ -69,7 +78,9 @@ class Naming:
         """What a node's kind is called; empty if nothing says."""
         pool = pool_of(node, self.catalog) if self.catalog else ""
         products = (node.labels.get(label, "") for label in _PRODUCTS)
-        titles = ", ".join(dict.fromkeys(self.title(name, node) for name in resources))
+        accelerators = ((name, self.accelerator(name, node)) for name in resources)
+        called = (one.title if one else name for name, one in accelerators)
+        titles = ", ".join(dict.fromkeys(called))
         return pool or next(filter(None, products), "") or titles
 
     def is_meant(self, node: Node) -> bool:

@@ -175,8 +175,10 @@ class RulesHandler(AdminPageHandler):
         # While the database still answers: the draft may have to be shown again.
         self.known()
         if not why:
-            words = _("Say why, in a few words.")
-            await self._show_draft(status, effective, draft, code=400, problem=words)
+            words = _("Nothing is saved yet: say why, in a few words.")
+            await self._show_draft(
+                status, effective, draft, code=400, problem=words, why_is_missing=True
+            )
             return
         asked = access.Draft(draft.rules, draft.parent, self.who, why, draft.restores)
         try:
