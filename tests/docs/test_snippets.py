@@ -52,6 +52,8 @@ def test_yaml_is_yaml_and_whole_catalogs_are_valid(text: str, tmp_path: Path) ->
 @pytest.mark.parametrize("text", list(snippets("python")))
 def test_python_sets_what_there_is_to_set(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     c = Config()
+    for variable in re.findall(r'os\.environ\["(\w+)"\]', text):
+        monkeypatch.setenv(variable, "a secret")
     monkeypatch.setattr(gpuspawner, "setup", create_autospec(gpuspawner.setup))
     for secret in SECRETS:
         monkeypatch.setenv(secret, "of the hub's environment")
