@@ -75,7 +75,11 @@ def groups_as_of(*, of_sign_in: bool, minutes: int | None, asked_again: AskedAga
     if not of_sign_in:
         return _("The hub itself keeps the groups: the next start counts with these.")
     if minutes is None:
-        words = _("These groups are of the last sign-in, before the hub was last started.")
+        words = _(
+            "These groups are of a sign-in before the hub was last started, if there was one."
+        )
+    elif not minutes:
+        words = _("The sign-in said so less than a minute ago.")
     else:
         words = ngettext(
             "The sign-in said so {minutes} minute ago.",
