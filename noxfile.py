@@ -23,7 +23,7 @@ def _install(session: nox.Session, what: str, pair: str = "newest") -> None:
 def tests(session: nox.Session, pair: str) -> None:
     """The tests on one pair of versions; what follows `--` goes to pytest."""
     _install(session, ".[test]", pair)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["-n", "2", "--dist", "loadfile"]))
 
 
 @nox.session

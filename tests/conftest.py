@@ -36,31 +36,35 @@ Path(os.environ["KUBECONFIG"]).write_text(_KUBECONFIG)
 
 
 _OTHERS = ("jupyterhub/httpclient.py", "kubespawner/clients.py")
-_opens, _dies = aiohttp.ClientSession.__init__, aiohttp.ClientSession.__del__
 _opened_by_others: set[int] = set()
 
 
-def _open(self: aiohttp.ClientSession, *args: Any, **options: Any) -> None:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename.endswith(_OTHERS):
-            _opened_by_others.add(id(self))
-            break
-        frame = frame.f_back
-    _opens(self, *args, **options)
+def _leave_others_alone(kind: type[Any]) -> None:
+    """Have things of a kind that others open end without a warning."""
+    opens, dies = kind.__init__, kind.__del__
 
+    def _open(self: object, *args: Any, **options: Any) -> None:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename.endswith(_OTHERS):
+                _opened_by_others.add(id(self))
+                break
+            frame = frame.f_back
+        opens(self, *args, **options)
 
-def _die(self: aiohttp.ClientSession, _warnings: Any = warnings) -> None:
-    theirs = id(self) in _opened_by_others
-    _opened_by_others.discard(id(self))
-    if not theirs:
-        _dies(self, _warnings)
+    def _die(self: object, _warnings: Any = warnings) -> None:
+        theirs = id(self) in _opened_by_others
+        _opened_by_others.discard(id(self))
+        if not theirs:
+            dies(self)
+
+    kind.__init__, kind.__del__ = _open, _die
 
 
 # JupyterHub and KubeSpawner close theirs in tasks that the end of a test's event loop may cut off;
-# one that this project opens and does not close is still an error.
-aiohttp.ClientSession.__init__ = _open  # type: ignore[method-assign]
-aiohttp.ClientSession.__del__ = _die  # type: ignore[method-assign]
+# what this project opens and does not close is still an error.
+_leave_others_alone(aiohttp.ClientSession)
+_leave_others_alone(aiohttp.BaseConnector)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

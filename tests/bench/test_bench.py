@@ -25,7 +25,8 @@ def test_a_quick_run_of_the_smallest_size_gives_every_figure_and_every_goal(
     results = json.loads(target.read_text())
     figures = results["sizes"]["2"]
     assert set(figures["sync"]) == {"gpuspawner", "pages", "kubespawner", "list"}
-    assert {runs[0]["pods"] for runs in figures["sync"].values()} == {40}
+    # One of the pods that come meanwhile may be there already.
+    assert {runs[0]["pods"] for runs in figures["sync"].values()} <= {40, 41}
     for name in ("gpuspawner", "kubespawner"):
         first = figures["sync"][name][0]
         assert first["cpu"] > 0
