@@ -21,6 +21,7 @@ from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.fit import (
     Growth,
     NodeTemplate,
+    SmallPool,
     Verdict,
     fits_somewhere,
     fits_wherever,
@@ -28,6 +29,7 @@ from gpuspawner.fit import (
     judge,
     makes_way,
     promised_once,
+    too_small,
 )
 from gpuspawner.line import Waiter, competitors, left_by
 from gpuspawner.pod import PodPlan, Settings, as_planned, keeping_off, plan
@@ -106,6 +108,7 @@ class Offer:
         plan: what to start; None if `fault` is set.
         fault: what is wrong with the profile itself, for the operator.
         growths: the pools that could get a node for it, if no node takes it now.
+        small_pools: those whose nodes are for it and too small, if no node that is there is.
         missing: rights for want of which it is not known whether it fits.
         denial: why the API server would not create the pod, if it said so.
         unadmitted: why it is not known what admission makes of the pod, where that may decide;
@@ -128,6 +131,7 @@ class Offer:
     plan: PodPlan | None = None
     fault: str = ""
     growths: tuple[Growth, ...] = ()
+    small_pools: tuple[SmallPool, ...] = ()
     missing: tuple[str, ...] = ()
     denial: Denial | None = None
     unadmitted: str = ""
@@ -259,6 +263,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
         standing=standing,
         verdict=verdict,
         growths=grown,
+        small_pools=_small_pools(standing, verdict, request, templates),
         missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
         contenders=contenders,
         denial=_lasting_denial(verdict) if standing is Standing.NEVER else None,
@@ -291,6 +296,14 @@ def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
         (verdict.never and not grown, Standing.NEVER),
     )
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _small_pools(
+    standing: Standing, verdict: Verdict, request: PodRequest, templates: Sequence[NodeTemplate]
+) -> tuple[SmallPool, ...]:
+    if standing is not Standing.NEVER or verdict.eligible_nodes:
+        return ()
+    return too_small(request, templates)
 
 
 def _lasting_denial(verdict: Verdict) -> Denial | None:

@@ -20,9 +20,17 @@ from gpuspawner.capacity.model import (
 from gpuspawner.capacity.model.autoscaler import read_autoscaler_status
 from gpuspawner.capacity.objects import ClusterObjects
 from gpuspawner.errors import MalformedObjectError
-from gpuspawner.fit import Growth, NodeTemplate, Stuck, growths
+from gpuspawner.fit import (
+    Growth,
+    NodeTemplate,
+    Shortfall,
+    SmallPool,
+    Stuck,
+    growths,
+    too_small,
+)
 
-from ..builders import a_cluster, a_node, a_request, a_snapshot
+from ..builders import GPU, a_cluster, a_node, a_request, a_snapshot
 from ..storage_builders import (
     ZONE,
     a_bound_claim,
@@ -73,6 +81,29 @@ def test_a_new_node_is_judged_as_an_empty_one(
     request_: PodRequest, growth: tuple[Growth, ...]
 ) -> None:
     assert growths(request_, a_snapshot(), [V100]) == growth
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        pytest.param(
+            a_request(gpus=8, tolerations=TOLERANT),
+            (SmallPool("V100 pool", (Shortfall(GPU, 8, 4),)),),
+            id="a node of it has fewer",
+        ),
+        pytest.param(
+            a_request(gpus=8, cpu=1000, tolerations=TOLERANT),
+            (SmallPool("V100 pool", (Shortfall(GPU, 8, 4), Shortfall("cpu", 1_000_000, 64_000))),),
+            id="each that it has too little of",
+        ),
+        pytest.param(ONE, (), id="large enough"),
+        pytest.param(a_request(gpus=8), (), id="too small, and not for it either"),
+    ],
+)
+def test_a_pool_is_too_small_if_it_is_for_the_pod_otherwise(
+    request_: PodRequest, found: tuple[SmallPool, ...]
+) -> None:
+    assert too_small(request_, [V100]) == found
 
 
 @pytest.mark.parametrize(

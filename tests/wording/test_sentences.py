@@ -343,6 +343,13 @@ def test_a_pool_of_no_use_does_not_make_it_possible() -> None:
     assert words_of("gpu", a_node(gpus=2), catalog=catalog).startswith("never fits: asks for 4")
 
 
+def test_a_pool_that_is_meant_for_it_and_too_small_says_so() -> None:
+    catalog = a_catalog(a_profile("gpu", count=4), node_pools=POOLS)
+    assert words_of("gpu", a_node(taints=[GPU_TAINT]), catalog=catalog) == (
+        "never fits: asks for 4 NVIDIA A100, a new node of the V100 pool offers 2"
+    )
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [

@@ -17,7 +17,7 @@ from gpuspawner.fit.counting import Devices
 from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
-from gpuspawner.fit.scaling import Growth, NodeTemplate, Stuck, growths
+from gpuspawner.fit.scaling import Growth, NodeTemplate, SmallPool, Stuck, growths, too_small
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition, passing_transition, transition_of
 from gpuspawner.fit.verdict import (
@@ -37,6 +37,7 @@ __all__ = [
     "Note",
     "Reason",
     "Shortfall",
+    "SmallPool",
     "StandingVerdicts",
     "Stuck",
     "Transition",
@@ -55,5 +56,6 @@ __all__ = [
     "promised_once",
     "room_requests",
     "scheduler_message",
+    "too_small",
     "transition_of",
 ]

@@ -21,6 +21,7 @@ from gpuspawner.fit.claims import LastOf
 from gpuspawner.fit.examining import examine
 from gpuspawner.fit.reasons import Hindrance
 from gpuspawner.fit.surveying import Survey
+from gpuspawner.fit.verdict import Shortfall
 
 
 class Stuck(Enum):
@@ -69,6 +70,19 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallPool:
+    """A pool whose nodes are for a pod, and none of them ever large enough.
+
+    Attributes:
+        pool: what people call it.
+        shortfalls: what a new node has too little of.
+    """
+
+    pool: str
+    shortfalls: tuple[Shortfall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NewNodes:
     """The nodes by which a pool can still grow, if there is a pod for each.
 
@@ -105,6 +119,22 @@ def growths(
             growth = Growth(template.pool, finding.slots, hindrance, is_certain, len(members))
             found.append(growth)
     return tuple(sorted(found, key=lambda growth: (bool(growth.hindrance), not growth.is_certain)))
+
+
+def too_small(request: PodRequest, templates: Iterable[NodeTemplate]) -> tuple[SmallPool, ...]:
+    """The pools that are for a pod but for the size of their nodes."""
+    found = []
+    for template in templates:
+        finding = examine(request, summed(template.node, ()))
+        if finding.hindrances == {Hindrance.TOO_LARGE}:
+            offered = template.node.allocatable
+            shortfalls = tuple(
+                Shortfall(resource, asked, offered.get(resource, 0))
+                for resource, asked in request.requests.items()
+                if asked > offered.get(resource, 0)
+            )
+            found.append(SmallPool(template.pool, shortfalls))
+    return tuple(found)
 
 
 def new_nodes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpuspawner.fit import Note, Shortfall, Transition, Verdict
+from gpuspawner.fit import Note, Shortfall, SmallPool, Transition, Verdict
 from gpuspawner.language import gettext as _
 from gpuspawner.language import ngettext
 from gpuspawner.offers import Offer
@@ -131,6 +131,8 @@ def why_never(offer: Offer, verdict: Verdict) -> list[str]:
     """Why no node takes it, however little else runs there."""
     if verdict.shortfalls:
         return [_shortfall(shortfall, offer) for shortfall in verdict.shortfalls]
+    if offer.small_pools:
+        return [_too_small(pool, offer) for pool in offer.small_pools]
     if not verdict.eligible_nodes:
         return [_("no node is meant for it, by its labels and taints")]
     return [_("no single node offers all that it asks for")]
@@ -143,3 +145,12 @@ def _shortfall(shortfall: Shortfall, offer: Offer) -> str:
     asked, most = two_named(shortfall.resource, shortfall.asked, shortfall.most, offer)
     words = _("asks for {asked}, the largest node offers {most}")
     return words.format(asked=asked, most=most)
+
+
+def _too_small(small: SmallPool, offer: Offer) -> str:
+    said = []
+    for shortfall in small.shortfalls:
+        asked, most = two_named(shortfall.resource, shortfall.asked, shortfall.most, offer)
+        words = _("asks for {asked}, a new node of {pool} offers {most}")
+        said.append(words.format(asked=asked, pool=small.pool, most=most))
+    return "; ".join(said)
