@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from gpuspawner.access import PAGE
+from gpuspawner.hub.admin import pages
 from gpuspawner.hub.admin.rights import READ, ROLE
 from gpuspawner.simcluster.cluster import SimCluster
 
@@ -49,6 +52,29 @@ async def test_who_may_see_it(hub: Hub, path: str, name: str, status: int) -> No
     else:
         answer = await visitor.get(f"hub/{path}")
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "slow"),
+    [
+        pytest.param("gpuspawner/admin", "present_history", id="what revisions have changed"),
+        pytest.param("gpuspawner/admin/access.yaml", "as_yaml", id="YAML"),
+        pytest.param("gpuspawner/admin/why?user=students-1", "present_reasons", id="reasons"),
+    ],
+)
+async def test_what_takes_long_of_many_rules_is_made_off_the_event_loop(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, path: str, slow: str
+) -> None:
+    await hub.visitor("students-1")
+    made, where = getattr(pages, slow), []
+
+    def noted(*given: Any) -> Any:
+        where.append(asyncio._get_running_loop())
+        return made(*given)
+
+    monkeypatch.setattr(pages, slow, noted)
+    assert (await (await hub.visitor(ADMIN)).get(f"hub/{path}")).status == 200
+    assert where == [None]
 
 
 @pytest.mark.parametrize("name", [READER, "students-1"])
@@ -139,8 +165,11 @@ async def test_a_rule_is_added_previewed_saved_and_undone(
     page = await admin.post_form("hub/gpuspawner/admin/rules", {"do": f"restore:{entry.parent}"})
     losses = page.text.partition("Losses")[2]
     assert student in losses
-    overview = await press(admin, page, "save", why="undone")
-    assert overview.status == 200
+    fields = {**hidden(page), "do": "save", "why": "undone"}
+    path, token = "hub/gpuspawner/admin/rules", {"_xsrf": admin._xsrf}
+    saved = await admin._send("POST", path, params=token, data=fields, allow_redirects=False)
+    assert saved.status == 303
+    assert (await admin.get("hub/" + saved.headers["Location"].partition("/hub/")[2])).status == 200
     assert set(await cards(hub, student)) == {"cpu"}
 
 

@@ -199,7 +199,8 @@ class RulesHandler(AdminPageHandler):
             )
             await self._show_draft(status, effective, draft, code=503, problem=words, why=why)
         else:
-            self.redirect(f"{self.hub.base_url}gpuspawner/admin?saved={revision.number}", 303)
+            there = f"{self.hub.base_url}gpuspawner/admin?saved={revision.number}"
+            self.redirect(there, status=303)
 
     async def _show_conflict(self, draft: Draft, theirs: Revision | None, why: str) -> None:
         """Show the other's revision, and the draft as what it would make of theirs."""
@@ -209,7 +210,8 @@ class RulesHandler(AdminPageHandler):
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
         presented: PresentedRevision | None = None
         if theirs is not None:
-            presented = present_revision(theirs, await self._before(draft.parent, theirs))
+            before = await self._before(draft.parent, theirs)
+            presented = await asyncio.to_thread(present_revision, theirs, before)
         parent = theirs.number if theirs is not None else revision_number(effective)
         draft = replace(draft, parent=parent, restores=None)
         await self._show_draft(status, effective, draft, code=409, conflict=presented, why=why)

@@ -81,7 +81,8 @@ class OverviewHandler(AdminPageHandler):
             found = await asyncio.to_thread(self.in_force.store.history, _REVISIONS + 1, before)
         except DatabaseAwayError as error:
             return {"history": (), "history_fails": str(error), "older": None}
-        history = present_history(found, _REVISIONS)
+        # What each has changed takes a while, of hundreds of rules.
+        history = await asyncio.to_thread(present_history, found, _REVISIONS)
         older = history[-1].number if len(found) > _REVISIONS else None
         return {"history": history, "history_fails": "", "older": older, "is_newest": not before}
 
@@ -137,19 +138,13 @@ class WhyHandler(AdminPageHandler):
         person = Person(user.name, frozenset(group.name for group in user.groups))
         now, refusal, listed = await self._offers(user)
         catalog = status.effective.catalog if status.effective is not None else None
-        stocked = await asyncio.to_thread(self.hub_list.beside, catalog)
-        listed = stocked.catalog if stocked is not None else listed
         values = {
             "asked": user.name,
             "person": person,
             "as_of": self._as_of(user),
-            "reasons": (
-                *(present_reasons(catalog, person) if catalog is not None else ()),
-                *(present_entry_reasons(listed, person) if listed is not None else ()),
-            ),
-            "unnamed": unnamed_groups(catalog, person) if catalog is not None else {},
             "now": now,
             "refusal": refusal,
+            **await asyncio.to_thread(_reasons, self.hub_list, catalog, listed, person),
         }
         await self.show(status, values)
 
@@ -186,6 +181,21 @@ class WhyHandler(AdminPageHandler):
         )
 
 
+def _reasons(
+    hub_list: HubList, catalog: Catalog | None, listed: Catalog | None, person: Person
+) -> dict[str, Any]:
+    """Why somebody has what they have; `listed` is of a list that was made for them."""
+    stocked = hub_list.beside(catalog)
+    listed = stocked.catalog if stocked is not None else listed
+    return {
+        "reasons": (
+            *(present_reasons(catalog, person) if catalog is not None else ()),
+            *(present_entry_reasons(listed, person) if listed is not None else ()),
+        ),
+        "unnamed": unnamed_groups(catalog, person) if catalog is not None else {},
+    }
+
+
 class ExportHandler(AdminPageHandler):
     """GET: the access in force, as YAML for the file.
 
@@ -205,7 +215,8 @@ class ExportHandler(AdminPageHandler):
         if status.effective is None:
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
         effective = status.effective
+        text = await asyncio.to_thread(as_yaml, effective.catalog.access, "", effective.revision)
         self.set_header("Content-Type", "application/yaml; charset=utf-8")
         self.set_header("Content-Disposition", 'attachment; filename="access.yaml"')
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish(as_yaml(effective.catalog.access, "", effective.revision))
+        self.finish(text)
