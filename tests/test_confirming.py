@@ -29,6 +29,7 @@ class Authenticator:
     """One whose refresh comes to `result`, and which asks the hook before, as OAuthenticator."""
 
     auth_refresh_age = 300
+    manage_groups = True
     admin_groups = frozenset({"admins"})
     admin_users = frozenset({"root"})
 
@@ -70,6 +71,13 @@ async def test_what_a_refresh_leaves(
         confirm(user)
     assert refused.value.status_code == status
     assert await refresh_user(Authenticator(FRESH), user, None) == FRESH
+    confirm(user)
+
+
+async def test_where_the_hub_keeps_the_groups_no_answer_keeps_nobody_from_a_start() -> None:
+    user, authenticator = somebody(due=False), Authenticator(AWAY)
+    authenticator.manage_groups = False
+    assert await refresh_user(authenticator, user, None) is True
     confirm(user)
 
 

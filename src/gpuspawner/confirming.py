@@ -3,8 +3,9 @@
 JupyterHub asks again at requests, now and then, and before each start where ``refresh_pre_spawn``
 is set. What it does with no answer differs: of OAuthenticator's exception it makes somebody who is
 not signed in, which also closes running servers; of a sign-in that has ended JupyterHub 6 makes
-nothing where a token asks, and old groups count. Here both are kept on the user: what runs stays
-open, and nothing is started until the groups are known again.
+nothing where a token asks, and old groups count. Here both are kept on the user, and nothing is
+started until the groups are known again; with no answer, what runs stays open. Where the hub itself
+keeps the groups they are known, and no answer keeps nobody from a start.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from tornado import web
+from tornado.log import app_log
 
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop
@@ -31,7 +33,6 @@ _UNANSWERED = gettext_noop(
 )
 _NOTE = "_gpuspawner_unconfirmed"
 _is_asking: ContextVar[bool] = ContextVar("is_asking", default=False)
-_log = logging.getLogger(__name__)
 
 
 async def refresh_user(authenticator: Any, user: Any, auth_state: Any) -> Any:
@@ -43,7 +44,8 @@ async def refresh_user(authenticator: Any, user: Any, auth_state: Any) -> Any:
         pages go on. False where a page is asked for by somebody who has to sign in again.
 
     Raises:
-        HTTPError: 503 if it does not answer, at a page of an admin of the hub by a group.
+        HTTPError: 503 if it does not answer, at a page of an admin of the hub by a group. JupyterHub
+            takes that request for one of somebody who is not signed in.
     """
     del auth_state
     if _is_asking.get():
@@ -53,8 +55,9 @@ async def refresh_user(authenticator: Any, user: Any, auth_state: Any) -> Any:
     try:
         refreshed = await authenticator.refresh_user(user)
     except Exception as error:
-        _log.warning("The groups of %s cannot be refreshed: %s", user.name, error)
-        _note(user, SIGN_IN_UNANSWERED)
+        app_log.warning("The sign-in of %s cannot be refreshed: %r", user.name, error)
+        if authenticator.manage_groups:
+            _note(user, SIGN_IN_UNANSWERED)
         if not is_before_a_start and _is_admin_by_groups(authenticator, user):
             raise web.HTTPError(503, _(_UNANSWERED)) from error
         return True

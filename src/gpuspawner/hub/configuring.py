@@ -29,9 +29,10 @@ def setup(
 ) -> None:
     """Make a hub use `GPUSpawner`, or the subclass of it that is configured already.
 
-    Call it in ``jupyterhub_config.py``, after ``spawner_class``, ``template_paths`` and
-    ``extra_handlers`` of ``c.JupyterHub`` are assigned. Whoever assigns one of the last two later
-    gets JupyterHub's own page of a start under way, and no API; to append to them later is fine.
+    Call it in ``jupyterhub_config.py``, after ``spawner_class``, ``template_paths``,
+    ``extra_handlers``, ``template_vars`` and ``load_roles`` of ``c.JupyterHub`` are assigned.
+    Whoever assigns one of the last four later gets JupyterHub's own page of a start under way, no
+    API, no links to the admins' pages, or no rights to them; to add to them later is fine.
 
     Args:
         c: the configuration object of ``jupyterhub_config.py``.
