@@ -44,8 +44,8 @@ async def refresh_user(authenticator: Any, user: Any, auth_state: Any) -> Any:
         pages go on. False where a page is asked for by somebody who has to sign in again.
 
     Raises:
-        HTTPError: 503 if it does not answer, at a page of an admin of the hub by a group. JupyterHub
-            takes that request for one of somebody who is not signed in.
+        HTTPError: 503 if it does not answer, at a page of an admin of the hub by a group. That
+            request is then, to JupyterHub, of somebody who is not signed in.
     """
     del auth_state
     if _is_asking.get():

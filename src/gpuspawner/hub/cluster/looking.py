@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,8 @@ from gpuspawner.spawner import GPUSpawner
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NOBODY = Snapshot(0, {})
 _NO_WATCH = Freshness("starting")
+_TURN = 0.01
+"""Seconds after which the event loop gets its turn."""
 
 
 async def look_at(handler: Any, catalog: Catalog | None) -> Look:
@@ -36,13 +40,14 @@ async def look_at(handler: Any, catalog: Catalog | None) -> Look:
     """
     spawner = _any_spawner(handler)
     cluster = await spawner.watched_cluster() if spawner is not None else None
+    holders = await holders_of(handler.users.values(), catalog)
     return Look(
         taken=datetime.now(UTC),
         snapshot=cluster.snapshot() if cluster else _NOBODY,
         freshness=spawner.freshness() if spawner else _NO_WATCH,
         doubtful=frozenset(held.node for held in cluster.watch.unreadable()) if cluster else (),
         watches=_watches(cluster) if cluster else {},
-        holders=dict(_holders(handler.users.values(), catalog)),
+        holders=holders,
         catalog=catalog,
         homes=spawner is None or spawner.storage_pvc_ensure or mounts_claims(spawner.volumes),
         grant=Grant(namespace=_own_namespace(spawner)),
@@ -74,12 +79,24 @@ def _own_namespace(spawner: GPUSpawner | None) -> str:
     return str(spawner.namespace) if spawner is not None else Grant().namespace
 
 
-def _holders(users: Iterable[Any], catalog: Catalog | None) -> Iterator[tuple[PodKey, Holder]]:
-    for user in users:
-        for spawner in user.spawners.values():
-            if spawner.active and isinstance(spawner, GPUSpawner):
-                key = (spawner.namespace, spawner.pod_name)
-                yield key, _holder(user.name, spawner, catalog)
+async def holders_of(users: Iterable[Any], catalog: Catalog | None) -> dict[PodKey, Holder]:
+    """The servers that are up, or on their way, by their pods.
+
+    To read a ``profile_list`` for each takes long: the event loop has its turns meanwhile.
+
+    Args:
+        users: of JupyterHub.
+        catalog: in force; None if it cannot be read.
+    """
+    theirs = [(user.name, one) for user in users for one in user.spawners.values()]
+    found, began = {}, time.monotonic()
+    for name, spawner in theirs:
+        if time.monotonic() - began > _TURN:
+            await asyncio.sleep(0)
+            began = time.monotonic()
+        if isinstance(spawner, GPUSpawner) and spawner.active:
+            found[spawner.namespace, spawner.pod_name] = _holder(name, spawner, catalog)
+    return found
 
 
 def _holder(name: str, spawner: GPUSpawner, catalog: Catalog | None) -> Holder:
