@@ -11,6 +11,8 @@ from kubespawner import KubeSpawner
 
 from gpuspawner import profile_list
 from gpuspawner.catalog import Stocked, with_profile_list
+from gpuspawner.metrics.counting import ProfileLabels
+from gpuspawner.metrics.families import OTHER
 from gpuspawner.policy import Person
 from gpuspawner.profile_list import ProfileList
 
@@ -80,6 +82,17 @@ async def test_what_a_function_gives_is_read_for_each(reads: list[object]) -> No
         await listed.ask()
         listed.beside(None, ADA)
     assert len(reads) == 2
+
+
+async def test_a_metric_does_not_name_what_a_function_made_for_a_person() -> None:
+    labels = ProfileLabels()
+    for given in ([an_entry("Everybody's")], lambda _spawner: [an_entry("Ada's")]):
+        listed = await a_list(given)
+        await listed.ask()
+        [profile] = listed.beside(None, ADA).profiles
+        labels.of(profile)
+        assert (labels.of(profile) == OTHER) is listed.is_function
+    assert not any("ada" in label for label in labels._listed)
 
 
 async def test_what_cannot_be_compared_is_read_each_time(reads: list[object]) -> None:

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -115,7 +115,7 @@ class ProfileList:
         return opened[2]
 
     def _stocked(self, given: object, catalog: Catalog | None) -> Stocked:
-        read = _read_for_all if not self.is_function else _read
+        read = _read_for_all if not self.is_function else _read_of_a_function
         stocked = read(given, catalog, type(self._spawner))
         for problem in stocked.problems:
             log_once_a_minute(self._spawner.log, problem)
@@ -124,6 +124,17 @@ class ProfileList:
 
 def _read(given: object, catalog: Catalog | None, spawner_class: type[KubeSpawner]) -> Stocked:
     return with_profile_list(given, catalog, traits_of(spawner_class))
+
+
+def _read_of_a_function(
+    given: object, catalog: Catalog | None, spawner_class: type[KubeSpawner]
+) -> Stocked:
+    stocked = _read(given, catalog, spawner_class)
+    profiles = tuple(
+        each if each.entry is None else each.of_entry(replace(each.entry, is_made=True))
+        for each in stocked.catalog.profiles
+    )
+    return replace(stocked, catalog=stocked.catalog.model_copy(update={"profiles": profiles}))
 
 
 def _read_for_all(

@@ -87,11 +87,13 @@ class Entry:
         access: who may start it.
         options: what can be chosen within it.
         accelerator: the name of the catalog's accelerator as which its device is shown.
+        is_made: whether a function made it, perhaps for one person: its slug may be their name.
     """
 
     access: AccessRule
     options: tuple[ProfileOption, ...] = ()
     accelerator: str | None = field(default=None)
+    is_made: bool = False
 
 
 def overrides_of(profile: Profile, chosen: Chosen) -> list[Mapping[str, Any]]:

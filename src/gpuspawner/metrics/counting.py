@@ -118,6 +118,8 @@ class ProfileLabels:
             return ""
         if profile.entry is None:
             return self.of_catalog(profile.slug)
+        if profile.entry.is_made:
+            return families.OTHER
         return _among(self._listed, profile.slug, families.MOST_LISTED)
 
     def of_catalog(self, slug: str) -> str:
