@@ -210,7 +210,7 @@ def _for_admins(example: Example, url: str) -> list[str]:
         return []
     return [
         f"Change who may have what, as {' or '.join(admins)}: {url}hub/gpuspawner/admin",
-        "(the catalog's file stays as it is; people's groups are known once they have signed in)",
+        "(the catalog's file stays as it is)",
     ]
 
 

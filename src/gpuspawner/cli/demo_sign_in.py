@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from jupyterhub import orm
 from jupyterhub.auth import Authenticator
+from sqlalchemy.orm import object_session
 from traitlets import Dict, Unicode
 
 
@@ -29,3 +31,19 @@ class DemoAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub has n
             "groups": list(person.get("groups", [])),
             "admin": bool(person.get("admin", False)),
         }
+
+    def add_user(self, user: Any) -> None:
+        """Know a person's groups from the first, so that a preview tells of those yet to come.
+
+        Args:
+            user: of JupyterHub's database, when the hub begins; else one that signs in.
+        """
+        super().add_user(user)
+        session = object_session(user) if isinstance(user, orm.User) else None
+        if session is None or user.groups:
+            return
+        for name in self.people.get(user.name, {}).get("groups", []):
+            group = orm.Group.find(session, name) or orm.Group(name=name)
+            session.add(group)
+            user.groups.append(group)
+        session.commit()
