@@ -79,7 +79,7 @@ class LiveHandler(OffersHandler):
         elif pages.is_full:
             self.set_header("Retry-After", str(POLL_AFTER_WHEN_FULL))
             words = _("As many pages as can be are kept up to date already")
-            self._answer(503, "full", words)
+            self.answer(503, "full", words)
         else:
             await self._stream(page, pages)
 
