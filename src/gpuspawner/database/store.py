@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, desc, insert, select
@@ -22,6 +21,13 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
 from gpuspawner.database.engines import writing
 from gpuspawner.database.migrating import migrate
+from gpuspawner.database.rows import (
+    entry_of,
+    revision_of,
+    row_of_entry,
+    row_of_revision,
+    storable,
+)
 from gpuspawner.database.tables import audit, revisions
 from gpuspawner.errors import GPUSpawnerError
 
@@ -30,8 +36,6 @@ _LONGEST: Final = 2000
 _MOST_CHANGES: Final = 200
 _MOST_REFUSALS: Final = 60
 """Of one person in a minute that are kept as rows: whoever can sign in can be refused for ever."""
-_UNREADABLE: Final = (None,)
-"""No rule is None: what follows from it is that nothing is allowed."""
 
 _log = logging.getLogger(AUDIT_LOG)
 
@@ -103,7 +107,7 @@ class AccessStore:
         query = select(revisions).where(revisions.c.number == number)
         with self._reading() as connection:
             row = connection.execute(query).mappings().first()
-        return _revision(row) if row is not None else None
+        return revision_of(row) if row is not None else None
 
     def history(self, most: int = 50, before: int | None = None) -> tuple[Revision, ...]:
         """Revisions, the last first; `before` is the number of the last one known, to go on.
@@ -115,7 +119,7 @@ class AccessStore:
         if before is not None:
             query = query.where(revisions.c.number < before)
         with self._reading() as connection:
-            return tuple(map(_revision, connection.execute(query).mappings()))
+            return tuple(map(revision_of, connection.execute(query).mappings()))
 
     def entries(self, most: int = 50) -> tuple[AuditEntry, ...]:
         """The last entries of the audit, the last first.
@@ -125,7 +129,7 @@ class AccessStore:
         """
         query = select(audit).order_by(desc(audit.c.id)).limit(most)
         with self._reading() as connection:
-            return tuple(map(_entry, connection.execute(query).mappings()))
+            return tuple(map(entry_of, connection.execute(query).mappings()))
 
     def save(self, draft: Draft, file: Catalog) -> Revision:
         """Save an edit, if nobody else has saved since what it was made from.
@@ -166,14 +170,20 @@ class AccessStore:
         It is in the log only where the database is away, or where they are refused too often.
         """
         entry = AuditEntry(
-            self._now(), _text(who), action, REFUSED, code, _text(reason)[:_LONGEST], parent=parent
+            self._now(),
+            storable(who),
+            action,
+            REFUSED,
+            code,
+            storable(reason)[:_LONGEST],
+            parent=parent,
         )
         _log.info("%s", entry.line())
         if code == "database-away" or not self._is_kept(entry):
             return
         try:
             with self._writing() as connection:
-                connection.execute(insert(audit), _row_of(entry))
+                connection.execute(insert(audit), row_of_entry(entry))
         except DatabaseAwayError as error:
             _log.warning("This is in the log only, since %s", error)
 
@@ -203,9 +213,9 @@ class AccessStore:
         revision = Revision(
             number=draft.parent + 1,
             access=as_written(rules),
-            who=_text(draft.who),
+            who=storable(draft.who),
             when=self._now(),
-            why=_text(draft.why)[:_LONGEST],
+            why=storable(draft.why)[:_LONGEST],
             parent=draft.parent,
             base=as_written(file.access),
             profiles=slugs,
@@ -218,8 +228,8 @@ class AccessStore:
                     raise ConflictError(before)
                 _must_change(revision, before, file)
                 entry = _entry_of(revision, before, rules, file, action)
-                connection.execute(insert(revisions), _row_of_revision(revision))
-                connection.execute(insert(audit), _row_of(entry))
+                connection.execute(insert(revisions), row_of_revision(revision))
+                connection.execute(insert(audit), row_of_entry(entry))
         except _TakenError as error:
             # Another hub's transaction ended between the question and the answer.
             raise ConflictError(self.latest()) from error
@@ -326,71 +336,4 @@ def _rules_before(before: Revision | None, file: Catalog) -> tuple[AccessRule, .
 def _latest(connection: Connection) -> Revision | None:
     query = select(revisions).order_by(desc(revisions.c.number)).limit(1)
     row = connection.execute(query).mappings().first()
-    return _revision(row) if row is not None else None
-
-
-def _revision(row: Mapping[Any, Any]) -> Revision:
-    return Revision(
-        number=row["number"],
-        access=_list(row["access"]),
-        who=row["who"],
-        when=row["saved_at"].replace(tzinfo=UTC),
-        why=row["why"],
-        parent=row["parent"],
-        base=_list(row["base_access"]),
-        profiles=tuple(map(str, _list(row["profiles"]))),
-        restores=row["restores"],
-    )
-
-
-def _row_of_revision(revision: Revision) -> dict[str, Any]:
-    return {
-        "number": revision.number,
-        "parent": revision.parent,
-        "saved_at": revision.when.astimezone(UTC).replace(tzinfo=None),
-        "who": revision.who,
-        "why": revision.why,
-        "access": json.dumps(revision.access),
-        "base_access": json.dumps(revision.base),
-        "base_digest": revision.base_digest,
-        "profiles": json.dumps(revision.profiles),
-        "restores": revision.restores,
-    }
-
-
-def _row_of(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "at": entry.at.astimezone(UTC).replace(tzinfo=None),
-        "who": entry.who,
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "code": entry.code,
-        "reason": entry.reason,
-        "parent": entry.parent,
-        "number": entry.number,
-        "changes": json.dumps(entry.changes),
-    }
-
-
-def _entry(row: Mapping[Any, Any]) -> AuditEntry:
-    fields = {name: row[name] for name in ("who", "action", "outcome", "code", "reason")}
-    return AuditEntry(
-        at=row["at"].replace(tzinfo=UTC),
-        **fields,
-        parent=row["parent"],
-        number=row["number"],
-        changes=tuple(map(str, _list(row["changes"]))),
-    )
-
-
-def _list(text: str) -> tuple[Any, ...]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return _UNREADABLE
-    return tuple(found) if isinstance(found, list) else _UNREADABLE
-
-
-def _text(text: str) -> str:
-    """What every database can keep."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "")
+    return revision_of(row) if row is not None else None
