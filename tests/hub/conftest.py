@@ -70,8 +70,9 @@ class Visitor:
             "Referer": f"{self.base}hub/home",
             "X-XSRFToken": self._xsrf,
         }
-        data = b"" if body is None else json.dumps(body).encode()
-        return await self._send(method, f"hub/api/{path}", data=data, headers=headers)
+        if not isinstance(body, bytes):
+            body = b"" if body is None else json.dumps(body).encode()
+        return await self._send(method, f"hub/api/{path}", data=body, headers=headers)
 
     @property
     def _xsrf(self) -> str:

@@ -80,6 +80,15 @@ async def test_what_is_refused_changes_nothing(
         assert "GET what is in force" in found["message"]
 
 
+@pytest.mark.parametrize("body", [b"\xff\x03f", b"{", b""], ids=["no text", "no JSON", "nothing"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", ACCESS), ("POST", PREVIEW)])
+async def test_what_cannot_be_read_is_refused(
+    hub: Hub, method: str, path: str, body: bytes
+) -> None:
+    answer = await asked(hub, method, path, body)
+    assert (answer.status, json.loads(answer.text)["code"]) == (400, "bad-request")
+
+
 async def test_each_problem_has_its_place_and_what_was_probably_meant(hub: Hub) -> None:
     rules = [ALL, {"users": ["*"], "profiles": ["gpuu"]}]
     answer = await asked(hub, "POST", PREVIEW, {"access": rules})
