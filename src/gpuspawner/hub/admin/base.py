@@ -122,6 +122,14 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
         speak(accepted(self.request.headers.get("Accept-Language")))
         await super().prepare()
 
+    @web.authenticated
+    async def get(self) -> None:
+        """The page, for who is signed in and has the scope that `_get` needs."""
+        await self._get()
+
+    async def _get(self) -> None:
+        raise NotImplementedError
+
     async def show(self, status: InForceStatus, values: Mapping[str, Any], code: int = 200) -> None:
         """Answer with the page.
 

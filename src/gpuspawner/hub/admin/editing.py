@@ -39,11 +39,6 @@ class RulesHandler(AdminPageHandler):
 
     template = "rules"
 
-    @web.authenticated
-    async def get(self) -> None:
-        """See the class."""
-        await self._get()
-
     @needs_scope(READ)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:
         status = await self.in_force.fresh()

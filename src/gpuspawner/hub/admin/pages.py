@@ -48,11 +48,6 @@ class OverviewHandler(AdminPageHandler):
 
     template = "access"
 
-    @web.authenticated
-    async def get(self) -> None:
-        """See the class."""
-        await self._get()
-
     @needs_scope(READ)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:
         status = await self.in_force.fresh()
@@ -119,11 +114,6 @@ class WhyHandler(AdminPageHandler):
     """
 
     template = "why"
-
-    @web.authenticated
-    async def get(self) -> None:
-        """See the class."""
-        await self._get()
 
     @needs_scope(READ)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:
@@ -201,11 +191,6 @@ class ExportHandler(AdminPageHandler):
 
     Only the section: the rest of the file may hold what not everybody may see who may see this.
     """
-
-    @web.authenticated
-    async def get(self) -> None:
-        """See the class."""
-        await self._get()
 
     @needs_scope(READ)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:

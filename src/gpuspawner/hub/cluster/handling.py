@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from jupyterhub.scopes import needs_scope
-from tornado import web
 
 from gpuspawner.cluster import Cluster, cluster_of, picture_of, saying
 from gpuspawner.cluster.picture import SIGNS
@@ -30,11 +29,6 @@ class ClusterHandler(AdminPageHandler):
     """
 
     template = "cluster"
-
-    @web.authenticated
-    async def get(self) -> None:
-        """See the class."""
-        await self._get()
 
     @needs_scope(CLUSTER)  # type: ignore[untyped-decorator]
     async def _get(self) -> None:
