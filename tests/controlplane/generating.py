@@ -71,7 +71,7 @@ class Generator:
         random: the only source of chance.
         mark: the value of `MARK`.
         namespace: where the pods will be.
-        priority_classes: names of a class below 0 and of one above, which evicts.
+        priority_classes: names of a class below 0, which others evict, and of one above.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Generator:
         self._low, self._high = priority_classes
 
     def state(self, number: int, candidates: int) -> State:
-        """Draw one; only its last candidate may evict others."""
+        """Draw one; only its last candidate may evict others than those of the lowest class."""
         names = [f"{self._mark}-{number}-{i}" for i in range(self._random.randint(2, 7))]
         nodes = [self._node(name) for name in names]
         volumes = [self._volume(f"{self._mark}-{number}-{i}") for i in range(self._one((0, 0, 3)))]

@@ -27,6 +27,7 @@ class Bench:
 
     def __init__(self, api: Api, namespace: str, mark: str) -> None:
         self.api = api
+        self.namespace = namespace
         self.pods = f"/api/v1/namespaces/{namespace}/pods"
         self._claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
         self._mark = mark
@@ -93,6 +94,12 @@ class Bench:
         ]
         pods = await self.api.get(self.pods)
         return {"nodes": nodes["items"], "pods": pods["items"], "objects": objects}
+
+    async def terminating(self) -> set[str]:
+        """The pods that are being deleted; those that a candidate evicts among them."""
+        pods = (await self.api.get(self.pods))["items"]
+        names = (pod["metadata"] for pod in pods if "deletionTimestamp" in pod["metadata"])
+        return {metadata["name"] for metadata in names}
 
     async def rule(self, pod: Object) -> Ruling:
         """Create a pod and wait for what the scheduler makes of it."""

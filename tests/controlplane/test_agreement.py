@@ -1,6 +1,7 @@
 """Our verdict on random pods in random clusters, beside what kube-scheduler then does.
 
-GPUSPAWNER_FUZZ_SEED repeats a run; GPUSPAWNER_FUZZ_CANDIDATES sets how many pods are judged.
+The pods are the same each time. GPUSPAWNER_TESTS_EXPLORE=1 seeks others, GPUSPAWNER_FUZZ_SEED
+repeats what it found, and GPUSPAWNER_FUZZ_CANDIDATES sets how many are judged.
 """
 
 from __future__ import annotations
@@ -50,13 +51,33 @@ def differs(verdict: Verdict, ruling: Ruling) -> bool:
 
 
 class Comparison:
-    """One state being judged."""
+    """One state being judged, and what the hub sees of it.
 
-    def __init__(self, bench: Bench, snapshot: Snapshot, report: Report, random: Random) -> None:
+    To be looked at before anything is judged.
+    """
+
+    def __init__(
+        self, bench: Bench, configuration: Configuration, report: Report, random: Random
+    ) -> None:
         self._bench = bench
-        self._snapshot = snapshot
+        self._configuration = configuration
         self._report = report
         self._random = random
+
+    async def look(self) -> None:
+        """See the cluster as it is now, in ours and in the format of recorded verdicts."""
+        self.recorded = await self._bench.recorded()
+        self._terminating = await self._bench.terminating()
+        self._snapshot = await seen_by_the_hub(self._configuration, self._bench.namespace)
+
+    async def judged(self, candidate: Object) -> Object | None:
+        """Judge a pod by both, and look again if it evicted others; what there is to tell."""
+        told = await self.compare(candidate)
+        if await self._bench.terminating() != self._terminating:
+            self._report.tally["evicted others"] += 1
+            await rest()
+            await self.look()
+        return told
 
     async def compare(self, candidate: Object) -> Object | None:
         """Judge a pod by both; what there is to tell if they differ."""
@@ -142,7 +163,9 @@ async def test_the_scheduler_does_what_we_said(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    seed = int(os.environ.get("GPUSPAWNER_FUZZ_SEED") or SystemRandom().randrange(10**6))
+    explores = os.environ.get("GPUSPAWNER_TESTS_EXPLORE")
+    drawn = SystemRandom().randrange(10**6) if explores else 302059
+    seed = int(os.environ.get("GPUSPAWNER_FUZZ_SEED") or drawn)
     wanted = int(os.environ.get("GPUSPAWNER_FUZZ_CANDIDATES") or 150)
     random = Random(seed)
     bench = Bench(api, namespace, f"s{seed}")
@@ -153,14 +176,14 @@ async def test_the_scheduler_does_what_we_said(
     for number in range(-(-wanted // CANDIDATES_OF_A_STATE)):
         state = generator.state(number, CANDIDATES_OF_A_STATE)
         await bench.lay(state)
-        before = await bench.recorded()
-        snapshot = await seen_by_the_hub(configuration, namespace)
-        comparison = Comparison(bench, snapshot, report, random)
-        found = [told for pod in state.candidates if (told := await comparison.compare(pod))]
-        if found:
-            line = {"state": number, **before, "candidates": found}
-            recording.write_text(recording.read_text() + json.dumps(line) + "\n")
-            report.differences += found
+        comparison = Comparison(bench, configuration, report, random)
+        await comparison.look()
+        for candidate in state.candidates:
+            before = comparison.recorded
+            if told := await comparison.judged(candidate):
+                line = {"state": number, **before, "candidates": [told]}
+                recording.write_text(recording.read_text() + json.dumps(line) + "\n")
+                report.differences.append(told)
         await bench.clear()
     with capsys.disabled():
         print(f"\nGPUSPAWNER_FUZZ_SEED={seed}: {report}")  # noqa: T201 - what repeats it
