@@ -24,6 +24,7 @@ from gpuspawner.database import (
     LatestRevision,
     RevisionStatus,
     engine_for,
+    is_in_memory,
 )
 from gpuspawner.errors import GPUSpawnerError
 from gpuspawner.kubespawner_config import read_catalog_for_kubespawner
@@ -253,7 +254,7 @@ def _engine_of(hub: Any) -> Engine:
 
 def _warn_of_memory() -> None:
     url = JupyterHub.instance().db_url if JupyterHub.initialized() else ""
-    if url in ("sqlite://", "sqlite:///:memory:"):
+    if url and is_in_memory(url):
         app_log.warning(
             "The hub's database is in memory: what is saved of the access is lost when the hub "
             "stops. Set c.JupyterHub.db_url to a file or a server"

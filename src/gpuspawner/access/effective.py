@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from gpuspawner.access.comparing import Change, difference
-from gpuspawner.access.revision import Revision, as_written, digest_of
+from gpuspawner.access.revision import Revision, Written, as_written, digest_of
 from gpuspawner.catalog import AccessRule, Catalog, matches
 
 Mode = Literal["git", "page"]
@@ -41,6 +41,11 @@ class Effective:
     file: Catalog
     revision: Revision | None = None
     problems: tuple[str, ...] = ()
+
+    @cached_property
+    def written(self) -> Written:
+        """The access rules, as JSON has them."""
+        return as_written(self.catalog.access)
 
     @cached_property
     def has_drifted(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
-from gpuspawner.database.engines import engine_for
+from gpuspawner.database.engines import engine_for, is_in_memory
 from gpuspawner.database.following import LatestRevision, RevisionStatus
 from gpuspawner.database.migrating import migrate
 from gpuspawner.database.store import (
@@ -25,5 +25,6 @@ __all__ = [
     "RevisionStatus",
     "UnchangedError",
     "engine_for",
+    "is_in_memory",
     "migrate",
 ]

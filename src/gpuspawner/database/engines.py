@@ -42,6 +42,18 @@ def engine_for(url: str, options: Mapping[str, Any] | None = None) -> Engine:
     return engine
 
 
+def is_in_memory(url: str | URL) -> bool:
+    """Whether a database is in the memory of the hub's own session, where no other engine sees it.
+
+    Raises:
+        ArgumentError: it is no URL.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return False
+    return ":memory:" in (parsed.database or ":memory:") or parsed.query.get("mode") == "memory"
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that will write; on SQLite it has the right to from its beginning."""
@@ -57,9 +69,8 @@ def _bounded(connection: Connection) -> None:
 
 def _sqlite(url: URL, options: dict[str, Any]) -> Engine:
     arguments = {**options.pop("connect_args", {}), "check_same_thread": False}
-    is_in_memory = url.database in (None, "", ":memory:")
     # A connection to a file costs next to nothing, and belongs to no thread.
-    pool: type[Any] = StaticPool if is_in_memory else NullPool
+    pool: type[Any] = StaticPool if is_in_memory(url) else NullPool
     echo = bool(options.get("echo"))
     engine = create_engine(url, connect_args=arguments, poolclass=pool, echo=echo, future=True)
     event.listen(engine, "begin", _begin)

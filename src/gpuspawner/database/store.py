@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, desc, insert, select
@@ -31,6 +31,7 @@ from gpuspawner.database.rows import (
 from gpuspawner.database.tables import audit, revisions
 from gpuspawner.errors import GPUSpawnerError
 
+T = TypeVar("T")
 _LONGEST: Final = 2000
 """Characters of a reason."""
 _MOST_CHANGES: Final = 200
@@ -130,6 +131,15 @@ class AccessStore:
         query = select(audit).order_by(desc(audit.c.id)).limit(most)
         with self._reading() as connection:
             return tuple(map(entry_of, connection.execute(query).mappings()))
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` reads of the same database, the hub's own tables for example.
+
+        Raises:
+            DatabaseAwayError: it cannot be read.
+        """
+        with self._reading() as connection:
+            return work(connection)
 
     def save(self, draft: Draft, file: Catalog) -> Revision:
         """Save an edit, if nobody else has saved since what it was made from.

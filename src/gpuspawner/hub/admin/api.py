@@ -10,7 +10,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from gpuspawner import access
-from gpuspawner.access import Effective, as_written
+from gpuspawner.access import Effective
 from gpuspawner.admin import previewed
 from gpuspawner.catalog import CatalogError, Problem
 from gpuspawner.database import ConflictError, DatabaseAwayError, UnchangedError
@@ -91,17 +91,7 @@ class AccessHandler(_AccessAPIHandler):
         effective = await self._effective()
         if effective is None:
             return
-        self.write(
-            {
-                "mode": self.in_force.mode,
-                "revision": revision_number(effective),
-                "access": list(as_written(effective.catalog.access)),
-                "profiles": [profile.slug for profile in effective.catalog.profiles],
-                "problems": list(effective.problems),
-                "has_drifted": effective.has_drifted,
-                "drift": [str(change) for change in effective.drift],
-            }
-        )
+        self.write({"mode": self.in_force.mode, **await asyncio.to_thread(_in_force, effective)})
 
     async def put(self) -> None:
         """See the class."""
@@ -153,7 +143,7 @@ class PreviewHandler(_AccessAPIHandler):
             words = f"this was not made from the access that is in force: that is revision {number}"
             self._answer_conflict(words, number)
             return
-        known = self.known()
+        known = await self.known()
         if not known.is_known:
             words = "the hub's users cannot be read: its database does not answer. Ask again"
             self.answer(503, "database-away", words)
@@ -166,6 +156,17 @@ class PreviewHandler(_AccessAPIHandler):
             self._answer_not_valid(error)
         else:
             self.write({"revision": number, **found})
+
+
+def _in_force(effective: Effective) -> dict[str, Any]:
+    return {
+        "revision": revision_number(effective),
+        "access": list(effective.written),
+        "profiles": [profile.slug for profile in effective.catalog.profiles],
+        "problems": list(effective.problems),
+        "has_drifted": effective.has_drifted,
+        "drift": [str(change) for change in effective.drift],
+    }
 
 
 def _problem(problem: Problem) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.base import BaseHandler
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from tornado import web
 
 from gpuspawner.access import Effective
+from gpuspawner.database import DatabaseAwayError, is_in_memory
 from gpuspawner.hub.access import HubList, in_force_of, list_of
 from gpuspawner.hub.admin.rights import CLUSTER, READ, WRITE, WithAccessRole
+from gpuspawner.hub.long_pages import InParts
 from gpuspawner.in_force import InForce, InForceStatus
 from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
 from gpuspawner.policy import Person
@@ -73,30 +77,28 @@ class AccessPage:
         """KubeSpawner's own ``profile_list``, and whether there is a catalog."""
         return list_of(JupyterHub.instance())
 
-    def known(self) -> Known:
+    async def known(self) -> Known:
         """All users with their groups, and all groups, as the hub's database has them.
 
         They are read once for each request.
         """
         if self._whom is None:
             try:
-                self._whom = self._known()
-            except SQLAlchemyError as error:
-                self.db.rollback()
+                self._whom = await self._read()
+            except (DatabaseAwayError, SQLAlchemyError) as error:
                 self.log.warning("The hub's users and groups cannot be read: %s", error)
                 self._whom = Known((), (), is_known=False)
         return self._whom
 
-    def _known(self) -> Known:
-        # Names alone, and each but once: to make an object of each of a thousand users takes long.
-        pairs, groups_of = orm.user_group_map.c, defaultdict[int, list[str]](list)
-        groups = dict(self.db.execute(select(orm.Group.id, orm.Group.name)).all())
-        for user, group in self.db.execute(select(pairs.user_id, pairs.group_id)):
-            if group in groups:
-                groups_of[user].append(groups[group])
-        users = self.db.execute(select(orm.User.name, orm.User.id).order_by(orm.User.name))
-        people = (Person(name, frozenset(groups_of.get(number, ()))) for name, number in users)
-        return Known(tuple(people), tuple(sorted(groups.values())))
+    async def _read(self) -> Known:
+        if not is_in_memory(JupyterHub.instance().db_url):
+            return await asyncio.to_thread(self.in_force.store.read, everybody)
+        # Nobody but the hub's own session, which is the event loop's, has what is in its memory.
+        try:
+            return everybody(self.db)
+        except SQLAlchemyError:
+            self.db.rollback()
+            raise
 
     @property
     def who(self) -> str:
@@ -104,6 +106,23 @@ class AccessPage:
         kind = getattr(self.current_user, "kind", "user")
         name = self.current_user.name
         return f"service {name}" if kind == "service" else str(name)
+
+
+def everybody(database: Connection | Session) -> Known:
+    """Read all users with their groups, and all groups.
+
+    Raises:
+        SQLAlchemyError: they cannot be read.
+    """
+    # Names alone, and each but once: to make an object of each of a thousand users takes long.
+    pairs, groups_of = orm.user_group_map.c, defaultdict[int, list[str]](list)
+    groups = dict[int, str](map(tuple, database.execute(select(orm.Group.id, orm.Group.name))))
+    for user, group in database.execute(select(pairs.user_id, pairs.group_id)):
+        if group in groups:
+            groups_of[user].append(groups[group])
+    users = database.execute(select(orm.User.name, orm.User.id).order_by(orm.User.name))
+    people = (Person(name, frozenset(groups_of.get(number, ()))) for name, number in users)
+    return Known(tuple(people), tuple(sorted(groups.values())))
 
 
 class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore[misc] # JupyterHub has no types
@@ -129,6 +148,11 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
 
     async def _get(self) -> None:
         raise NotImplementedError
+
+    def get_template(self, name: str, sync: bool = False) -> Any:  # noqa: FBT001, FBT002 - JupyterHub's
+        """JupyterHub's, and a page that is long lets the event loop go on."""
+        found = super().get_template(name, sync)
+        return found if sync else InParts(found)
 
     async def show(self, status: InForceStatus, values: Mapping[str, Any], code: int = 200) -> None:
         """Answer with the page.

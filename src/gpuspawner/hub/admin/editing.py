@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Final
 
 from jupyterhub.scopes import needs_scope
@@ -46,7 +47,7 @@ class RulesHandler(AdminPageHandler):
         if effective is None:
             await self.show(status, {"rules": None})
             return
-        draft = Draft(as_written(effective.catalog.access), revision_number(effective))
+        draft = await self._begun(effective)
         await self._show_draft(status, effective, draft, at=self.number("rule") - 1)
 
     @web.authenticated
@@ -71,7 +72,7 @@ class RulesHandler(AdminPageHandler):
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
         action, _colon, place = self.get_body_argument("do", "").partition(":")
         at = whole_number(place, -1)
-        draft = self._draft(effective)
+        draft = await self._draft(effective)
         if status.mode != access.PAGE:
             words = _("The access is kept in the catalog's file. Change it there.")
             await self.in_force.refused(self.who, "edit", "read-only", words, draft.parent)
@@ -89,12 +90,16 @@ class RulesHandler(AdminPageHandler):
     def _why(self) -> str:
         return str(self.get_body_argument("why", ""))
 
-    def _draft(self, effective: Effective) -> Draft:
+    async def _begun(self, effective: Effective) -> Draft:
+        written = await asyncio.to_thread(attrgetter("written"), effective)
+        return Draft(written, revision_number(effective))
+
+    async def _draft(self, effective: Effective) -> Draft:
         text = self.get_body_argument("rules", "", strip=False)
         if not text:
-            return Draft(as_written(effective.catalog.access), revision_number(effective))
+            return await self._begun(effective)
         try:
-            rules = read_rules(text)
+            rules = await asyncio.to_thread(read_rules, text)
         except ValueError as error:
             raise web.HTTPError(400, _("What was sent is not a list of rules.")) from error
         opened = self.number("opened", -1)
@@ -133,7 +138,7 @@ class RulesHandler(AdminPageHandler):
         except DatabaseAwayError as error:
             self.log.warning("An earlier revision of the access cannot be read: %s", error)
             words = _("The hub's database does not answer. Try again in a moment.")
-            draft = Draft(as_written(effective.catalog.access), revision_number(effective))
+            draft = await self._begun(effective)
             await self._show_draft(status, effective, draft, code=503, problem=words)
             return
         if found is None:
@@ -146,15 +151,16 @@ class RulesHandler(AdminPageHandler):
         self, effective: Effective, number: int, *, is_undo: bool
     ) -> tuple[tuple[Any, ...], int | None, str] | None:
         """The rules, which revision they repeat, and what they are."""
+        of_file = await asyncio.to_thread(as_written, effective.file.access)
         if number == 0:
-            return as_written(effective.file.access), None, _("These are the file's rules, as now.")
+            return of_file, None, _("These are the file's rules, as now.")
         found = await self._revision(number)
         if found is None or not is_undo:
             words = _("These are the rules of revision {number}.").format(number=number)
             return (found.access, number, words) if found is not None else None
         if number == 1:
             words = _("These are the rules that the file had when revision 1 was saved.")
-            if found.base != as_written(effective.file.access):
+            if found.base != of_file:
                 words += " " + _("The file has others by now.")
             return found.base, 0, words
         before = await self._revision(number - 1)
@@ -167,8 +173,6 @@ class RulesHandler(AdminPageHandler):
 
     async def _save(self, status: InForceStatus, effective: Effective, draft: Draft) -> None:
         why = self._why
-        # While the database still answers: the draft may have to be shown again.
-        self.known()
         if not why:
             words = _("Nothing is saved yet: say why, in a few words.")
             await self._show_draft(
@@ -228,6 +232,6 @@ class RulesHandler(AdminPageHandler):
         code: int = 200,
         **others: Any,
     ) -> None:
-        values = await asyncio.to_thread(presented, effective, draft, self.known(), at)
+        values = await asyncio.to_thread(presented, effective, draft, await self.known(), at)
         values = {"problem": "", "conflict": None, "why": "", "notice": "", **values, **others}
         await self.show(status, values, code)

@@ -67,7 +67,7 @@ class OverviewHandler(AdminPageHandler):
             **await asyncio.to_thread(_entries, self.hub_list, own),
         }
         if effective is not None:
-            values |= await asyncio.to_thread(_overview, status, self.known(), search)
+            values |= await asyncio.to_thread(_overview, status, await self.known(), search)
         await self.show(status, values)
 
     async def _history(self) -> dict[str, Any]:
@@ -121,7 +121,8 @@ class WhyHandler(AdminPageHandler):
         status = await self.in_force.fresh()
         user = self.find_user(name) if name else None
         if user is None:
-            meant = await asyncio.to_thread(near_miss, name, self.known().users) if name else None
+            known = await self.known()
+            meant = await asyncio.to_thread(near_miss, name, known.users) if name else None
             nobody = {"asked": name, "person": None, "meant": meant}
             await self.show(status, nobody, 404 if name else 200)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gpuspawner.access import Effective, as_written
+from gpuspawner.access import Effective
 from gpuspawner.admin import (
     Draft,
     change_in_words,
@@ -26,7 +26,7 @@ PAGE_OF_RULES: Final = 40
 def presented(effective: Effective, draft: Draft, known: Known, at: int) -> dict[str, Any]:
     """A draft's rules around a place, what is wrong with them, and what they would change."""
     slugs = [profile.slug for profile in effective.file.profiles]
-    is_changed = draft.rules != as_written(effective.catalog.access)
+    is_changed = draft.rules != effective.written
     rules, problems = checked(draft.rules, effective.catalog.access, slugs)
     # To save the same over a file that has changed says that the file's change is known.
     can_save = (is_changed or effective.has_drifted) and not problems
