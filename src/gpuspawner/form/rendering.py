@@ -17,6 +17,12 @@ def template(name: str) -> Template:
     return _environment().get_template(f"gpuspawner/{name}")
 
 
+def compiled() -> None:
+    """Have every template compiled before anybody waits for the first form."""
+    for name in _environment().list_templates(["html"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     # The package's own templates do not change while it runs.

@@ -12,6 +12,7 @@ from traitlets import TraitError
 from gpuspawner.access import GIT, PAGE, Mode
 from gpuspawner.catalog import CatalogError
 from gpuspawner.confirming import refresh_user
+from gpuspawner.form import rendering
 from gpuspawner.hub import admin, choosing, cluster, live, offers, pending
 from gpuspawner.hub.navigation import NAVIGATION
 from gpuspawner.in_force import loaded_catalog
@@ -68,6 +69,7 @@ def setup(
         c.GPUSpawner.access_mode = access_mode
     _refresh_groups(c)
     _add_pages(c)
+    rendering.compiled()
     collecting.register()
     admin.allow_hub_admins(c)
 

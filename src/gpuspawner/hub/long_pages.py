@@ -1,15 +1,31 @@
-"""Pages that are long: the event loop goes on while one is made."""
+"""Pages that are long, or made for the first time: the event loop goes on meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from typing import Any, Final
+from weakref import WeakSet
 
-from jinja2 import Template
+from jinja2 import Environment, Template
 
 _WITHOUT_A_BREAK: Final = 0.005
 """Seconds for which a page is made at most, if its parts are small."""
+
+
+_compiled = WeakSet[Environment]()
+
+
+async def compiled(environment: Environment) -> None:
+    """Have our templates compiled, once in the life of a hub, which takes longer than a page."""
+    if environment not in _compiled:
+        await asyncio.to_thread(_compile, environment)
+        _compiled.add(environment)
+
+
+def _compile(environment: Environment) -> None:
+    for name in environment.list_templates(filter_func=lambda name: name.startswith("gpuspawner/")):
+        environment.get_template(name)
 
 
 class InParts:

@@ -21,7 +21,7 @@ from gpuspawner.access import Effective
 from gpuspawner.database import DatabaseAwayError, is_in_memory
 from gpuspawner.hub.access import HubList, in_force_of, list_of
 from gpuspawner.hub.admin.rights import CLUSTER, READ, WRITE, WithAccessRole
-from gpuspawner.hub.long_pages import InParts
+from gpuspawner.hub.long_pages import InParts, compiled
 from gpuspawner.in_force import InForce, InForceStatus
 from gpuspawner.language import accepted, gettext, ngettext, speak, spoken
 from gpuspawner.policy import Person
@@ -164,6 +164,7 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
         """
         scopes = self.parsed_scopes
         since = status.file.problem_since
+        await compiled(self.settings["jinja2_env"])
         html = await self.render_template(
             f"gpuspawner/{self.template}.html",
             _=gettext,
