@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from kubernetes_asyncio.config import kube_config
 from tests.cli.conftest import CATALOG, Run, read_report, write_kubeconfig
 
 from gpuspawner.cli.validate import ValidateReport
@@ -58,6 +59,25 @@ async def test_each_typo_is_found_with_its_line_and_what_was_meant(
         line = text.splitlines()[(said[field].line or 0) - 1]
         assert wrong in line
         assert line[(said[field].column or 0) - 1 :].startswith(wrong.split(": ")[-1])
+
+
+async def test_without_a_kubeconfig_it_says_so_once_with_the_remedy(
+    run: Run,
+    catalog: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    nowhere = str(tmp_path / "no" / "config")
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", nowhere)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    result = await run("validate", catalog, "--cluster")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        f"could not be checked: there is no kubeconfig at {nowhere}; name one with --kubeconfig\n"
+    )
+    # What is logged goes to the terminal as well.
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("resource", ["nodes", "runtimeclasses", "persistentvolumeclaims"])

@@ -15,6 +15,7 @@ import click
 import yaml
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import Configuration
+from kubernetes_asyncio.config import kube_config
 from kubernetes_asyncio.config.kube_config import list_kube_config_contexts
 
 from gpuspawner.capacity.transport import KubernetesTransport, TransportError
@@ -149,6 +150,8 @@ async def _configuration(where: Where) -> tuple[Configuration, str]:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             return configuration, _namespace_of_the_pod()
         file = str(where.kubeconfig) if where.kubeconfig else None
+        if file is None:
+            _must_exist(kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
         await config.load_kube_config(
             config_file=file, context=where.context, client_configuration=configuration
         )
@@ -160,6 +163,12 @@ async def _configuration(where: Where) -> tuple[Configuration, str]:
         ) from error
     chosen = next((one for one in contexts if one["name"] == where.context), current) or {}
     return configuration, chosen.get("context", {}).get("namespace") or "default"
+
+
+def _must_exist(paths: str) -> None:
+    """Before the client looks: it would log by itself that there is none, and go on."""
+    if not any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path):
+        raise NotAskedError(f"there is no kubeconfig at {paths}; name one with --kubeconfig")
 
 
 def _namespace_of_the_pod() -> str:
