@@ -53,6 +53,23 @@ def test_what_is_written_is_taken_over_whatever_is_pressed(
     assert order(applied(Draft(RULES, 3, opened=opened), fields, action, at)) == expected
 
 
+@pytest.mark.parametrize("opened", [pytest.param(1, id="a rule"), pytest.param(3, id="a new one")])
+def test_cancel_forgets_what_was_written_also_after_there_was_more_room(opened: int) -> None:
+    before = Draft(RULES, 3, restores=1)
+    fields = RuleFields(groups=("x",), users=("y",), profiles=("p",), place=0)
+    draft = applied(before, None, "new" if opened == 3 else "open", opened)
+    roomy = applied(draft, fields, "more", 1)
+    assert (roomy.rules, roomy.opened, roomy.fields, roomy.more) == (RULES, opened, fields, "users")
+    for open_one in (draft, Draft(RULES, 3, restores=1, opened=opened)):
+        assert applied(open_one, fields, "cancel", opened) == before
+
+
+@pytest.mark.parametrize("at", [-1, 3])
+def test_more_room_in_no_list_takes_over_what_is_written(at: int) -> None:
+    fields = RuleFields(groups=("x",), profiles=("p",))
+    assert order(applied(Draft(RULES, 3, opened=0), fields, "more", at)) == "xbc"
+
+
 def test_a_new_rule_of_which_nothing_is_written_is_none() -> None:
     assert applied(Draft(RULES, 3, opened=3), RuleFields(), "close", -1).rules == RULES
 

@@ -78,6 +78,7 @@ async def test_axe_finds_nothing_and_all_of_it_fits(browser: Browser, hub: Hub) 
             await is_as_it_should(page, name)
         await open_page(page, hub, "/rules")
         await page.get_by_role("button", name="Add a rule").click()
+        await page.get_by_role("button", name="More profiles").click()
         await is_as_it_should(page, "fields")
 
 
@@ -86,7 +87,7 @@ async def test_an_admin_breaks_something_notices_and_undoes_it(browser: Browser,
         await page.get_by_role("link", name="GPU access").click()
         await page.get_by_role("link", name="Change the rules").click()
         await page.get_by_role("button", name="Delete").last.click()
-        await expect(page.locator("#preview")).to_contain_text("Losses")
+        await expect(page.locator("#preview")).to_contain_text("1 person loses something")
         await expect(page.locator("#preview")).to_contain_text("researchers-1")
         await is_as_it_should(page, "preview")
         await page.get_by_label("Why?").fill("a mistake")
@@ -103,7 +104,7 @@ async def test_an_admin_breaks_something_notices_and_undoes_it(browser: Browser,
         await page.get_by_role("link", name="Who may have what").click()
         await page.get_by_role("button", name="Undo revision 1").click()
         await expect(page.get_by_role("status")).to_contain_text("when revision 1 was saved")
-        await expect(page.locator("#preview")).to_contain_text("Gains")
+        await expect(page.locator("#preview")).to_contain_text("1 person gains something")
         await is_as_it_should(page, "undo")
         await page.get_by_label("Why?").fill("undone")
         await page.get_by_role("button", name="Save").click()
@@ -157,7 +158,18 @@ async def test_an_edit_needs_no_javascript(browser: Browser, hub: Hub) -> None:
         await page.get_by_label("Profiles 1").fill("no-such")
         # Enter takes over what is written, and nothing else.
         await page.get_by_label("Profiles 1").press("Enter")
-        await expect(page.get_by_role("alert")).to_contain_text("cannot be saved as they are")
+        await expect(page.get_by_role("alert")).to_contain_text(
+            "the catalog has no profile no-such"
+        )
+        # More room keeps what is written, and Cancel forgets it.
+        await page.get_by_role("button", name="Change").last.click()
+        await page.get_by_label("Profiles 2").fill("cpu")
+        await page.get_by_role("button", name="More profiles").click()
+        await expect(page.get_by_label("Profiles 2")).to_have_value("cpu")
+        await expect(page.get_by_label("Profiles 8")).to_be_visible()
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.locator("#rules li").last).to_contain_text("may have no-such")
+        await expect(page.locator("#rules li").last).not_to_contain_text("cpu")
         await page.get_by_role("button", name="Change").last.click()
         await page.get_by_label("Profiles 1").fill("*")
         await page.get_by_role("button", name="Done").last.click()

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from gpuspawner.access.deciding import Decider, Wild
 from gpuspawner.catalog import AccessRule, matches
 from gpuspawner.catalog.access import has_wildcard
-from gpuspawner.catalog.problems import did_you_mean
+from gpuspawner.catalog.problems import choices, near_miss
 from gpuspawner.policy import Decision, Person
 
 _MOST_HINTS: Final = 20
@@ -95,20 +95,24 @@ class Remark:
         rule: its place, from 0.
         part: the list it is in.
         pattern: as it is written there.
-        hint: what was probably meant, if there is something.
+        meant: what was probably meant, if there is something.
+        known: what there is to choose from otherwise; empty if that is too much to read.
     """
 
     rule: int
     part: Part
     pattern: str
-    hint: str | None = None
+    meant: str = ""
+    known: str = ""
 
     def __str__(self) -> str:
         """The remark in words, with the place as people count it."""
         kind = self.part.removesuffix("s")
         verb = "matches" if has_wildcard(self.pattern) else "is called"
         words = f"rule {self.rule + 1}: no {kind} that is known {verb} {self.pattern!r}"
-        return f"{words}; {self.hint}" if self.hint else words
+        if self.meant:
+            return f"{words}; did you mean {self.meant!r}?"
+        return f"{words}; known here: {self.known}" if self.known else words
 
 
 def remarks(
@@ -135,11 +139,12 @@ def remarks(
     for number, part, pattern in _patterns(rules):
         if part not in known or known[part].has(pattern):
             continue
-        hint = None
+        meant, others = "", ""
         if hints < _MOST_HINTS and not has_wildcard(pattern):
             hints += 1
-            hint = did_you_mean(pattern, known[part].names)
-        found.append(Remark(number, part, pattern, hint))
+            meant = near_miss(pattern, known[part].names) or ""
+            others = "" if meant else choices(known[part].names)
+        found.append(Remark(number, part, pattern, meant, others))
     return tuple(found)
 
 

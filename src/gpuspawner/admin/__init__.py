@@ -5,22 +5,29 @@ Pure values of what `gpuspawner.access` finds; the words are in the language spo
 
 from __future__ import annotations
 
-from gpuspawner.admin.checking import checked, problems_in_words
-from gpuspawner.admin.drafting import Draft, RuleFields, applied, read_rules, written_rules
+from gpuspawner.admin.checking import checked
+from gpuspawner.admin.drafting import LISTS, Draft, RuleFields, applied, read_rules, written_rules
 from gpuspawner.admin.entries import PresentedEntry, present_entries, present_entry_reasons
 from gpuspawner.admin.history import PresentedRevision, present_history, present_revision
 from gpuspawner.admin.overview import Overview, Row, Search, present_overview
 from gpuspawner.admin.previewing import PresentedPreview, present_preview, previewed
 from gpuspawner.admin.reasons import AskedAgain, PresentedReason, groups_as_of, present_reasons
 from gpuspawner.admin.saying import change_in_words, grant_in_words, rule_in_words
-from gpuspawner.admin.warning import PresentedRemark, present_remarks
+from gpuspawner.admin.warning import (
+    PresentedProblem,
+    PresentedRemark,
+    present_problems,
+    present_remarks,
+)
 
 __all__ = [
+    "LISTS",
     "AskedAgain",
     "Draft",
     "Overview",
     "PresentedEntry",
     "PresentedPreview",
+    "PresentedProblem",
     "PresentedReason",
     "PresentedRemark",
     "PresentedRevision",
@@ -37,11 +44,11 @@ __all__ = [
     "present_history",
     "present_overview",
     "present_preview",
+    "present_problems",
     "present_reasons",
     "present_remarks",
     "present_revision",
     "previewed",
-    "problems_in_words",
     "read_rules",
     "rule_in_words",
     "written_rules",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from gpuspawner.access import as_written
 from gpuspawner.catalog import AccessRule, CatalogError, Problem, read_access
 
 _PLACE = re.compile(r"^access\[(\d+)\]")
-_IN_WORDS = re.compile(r"^access\[(\d+)\](?:\.(\w+))?(?:\[\d+\])?(?=: )")
 
 
 def checked(
@@ -41,17 +40,6 @@ def checked(
         return (), [_in_their_place(problem, new) for problem in error.problems]
     known |= {texts[at]: rule for at, rule in zip(new, read, strict=True)}
     return tuple(known[text] for text in texts), []
-
-
-def problems_in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """What is wrong, without the name of a file: there is none. Rules count as the page counts."""
-
-    def place(found: re.Match[str]) -> str:
-        return ", ".join(filter(None, (f"rule {int(found[1]) + 1}", found[2])))
-
-    return tuple(
-        _IN_WORDS.sub(place, str(problem).removeprefix(f"{problem.file}: ")) for problem in problems
-    )
 
 
 def _in_their_place(problem: Problem, places: Sequence[int]) -> Problem:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 MOST_CHARACTERS: Final = 1_000_000
 """Of the rules as JSON: what the hub's page for forms may take, and more than anybody writes."""
+LISTS: Final = ("groups", "users", "profiles")
+"""The lists of names that a rule has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,16 @@ class Draft:
         restores: the number of the earlier revision that they repeat as it was; 0 for what the
             file said before the first.
         opened: the place, from 0, of the rule whose fields are shown; the end for a new one.
+        fields: what stands in these, as long as it is not taken over.
+        more: the list in which there is to be room for more names; empty if in none.
     """
 
     rules: tuple[dict[str, Any], ...]
     parent: int
     restores: int | None = None
     opened: int | None = None
+    fields: RuleFields | None = None
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +89,19 @@ def written_rules(rules: Sequence[dict[str, Any]]) -> str:
 def applied(draft: Draft, fields: RuleFields | None, action: str, at: int) -> Draft:
     """The draft after a button was pressed.
 
-    What is written in the fields of the rule that is open is taken over, whichever button it was.
+    What is written in the fields of the rule that is open is taken over, whichever button it was;
+    but not with "cancel", which forgets it, and "more", which leaves the rule open.
 
     Args:
         draft: before.
         fields: of the rule that is open; None if none is.
-        action: "open", "close", "new", "up", "down" or "delete".
-        at: the place of the rule that the button is of, from 0.
+        action: "open", "close", "cancel", "more", "new", "up", "down" or "delete".
+        at: the place of the rule that the button is of, from 0; with "more" that in `LISTS`.
     """
+    if action == "cancel":
+        return replace(draft, opened=None)
+    if action == "more" and 0 <= at < len(LISTS) and draft.opened is not None:
+        return replace(draft, fields=fields, more=LISTS[at])
     before = draft.rules
     rules = list(before)
     if fields is not None and draft.opened is not None:

@@ -19,6 +19,7 @@ from gpuspawner.access import (
 from gpuspawner.admin.checking import checked
 from gpuspawner.admin.saying import change_in_words, grant_in_words
 from gpuspawner.catalog import Catalog, CatalogError
+from gpuspawner.language import ngettext
 from gpuspawner.policy import Person
 
 MOST_EFFECTS = 200
@@ -43,6 +44,8 @@ class PresentedPreview:
         changes: of the rules, in words.
         gains: the first of them; `gained` is how many there are, each profile of each person.
         losses: likewise, and `lost`.
+        gains_in_words: how many people gain something, and how many profiles that is about.
+        losses_in_words: likewise.
         people: how many were looked at.
     """
 
@@ -51,6 +54,8 @@ class PresentedPreview:
     gained: int
     losses: tuple[PresentedEffect, ...]
     lost: int
+    gains_in_words: str
+    losses_in_words: str
     people: int
 
 
@@ -70,8 +75,36 @@ def present_preview(before: Catalog, after: Catalog, people: Iterable[Person]) -
         gained=len(found.gains),
         losses=_presented(found.losses),
         lost=len(found.losses),
+        gains_in_words=_gains_in_words(found.gains),
+        losses_in_words=_losses_in_words(found.losses),
         people=len(known),
     )
+
+
+def _gains_in_words(gains: Sequence[Effect]) -> str:
+    people = len({effect.person.name for effect in gains})
+    words = ngettext(
+        "{people} person gains something, {profiles} in all",
+        "{people} people gain something, {profiles} in all",
+        people,
+    )
+    return words.format(people=people, profiles=_profiles_in_words(gains))
+
+
+def _losses_in_words(losses: Sequence[Effect]) -> str:
+    people = len({effect.person.name for effect in losses})
+    words = ngettext(
+        "{people} person loses something, {profiles} in all",
+        "{people} people lose something, {profiles} in all",
+        people,
+    )
+    return words.format(people=people, profiles=_profiles_in_words(losses))
+
+
+def _profiles_in_words(effects: Sequence[Effect]) -> str:
+    profiles = len({effect.profile for effect in effects})
+    words = ngettext("{count} profile", "{count} different profiles", profiles)
+    return words.format(count=profiles)
 
 
 def _presented(effects: Sequence[Effect]) -> tuple[PresentedEffect, ...]:

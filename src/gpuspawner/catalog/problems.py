@@ -148,8 +148,14 @@ def did_you_mean(word: str, known: Collection[str]) -> str | None:
 
 def one_of(known: Collection[str]) -> str | None:
     """A hint that lists the choices, or None when there are none or too many to read."""
+    listed = choices(known)
+    return f"known here: {listed}" if listed else None
+
+
+def choices(known: Collection[str]) -> str:
+    """What there is to choose from; empty if that is nothing, or too much to read."""
     listed = ", ".join(sorted(known))
-    return f"known here: {listed}" if 0 < len(listed) <= 4 * _LONGEST_SHOWN else None
+    return listed if len(listed) <= 4 * _LONGEST_SHOWN else ""
 
 
 def conflicts(refused: Collection[Path], pattern: Path) -> bool:

@@ -17,8 +17,8 @@ from gpuspawner.admin import (
     PresentedRevision,
     RuleFields,
     applied,
+    present_problems,
     present_revision,
-    problems_in_words,
     read_rules,
 )
 from gpuspawner.catalog import CatalogError
@@ -183,7 +183,8 @@ class RulesHandler(AdminPageHandler):
         try:
             revision = await self.in_force.save(asked)
         except CatalogError as error:
-            problems = problems_in_words(error.problems)
+            slugs = [profile.slug for profile in effective.file.profiles]
+            problems = await asyncio.to_thread(present_problems, error.problems, draft.rules, slugs)
             await self._show_draft(status, effective, draft, code=400, problems=problems, why=why)
         except ConflictError as error:
             await self._show_conflict(draft, error.latest, why)

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from gpuspawner.access import Effective
 from gpuspawner.admin import (
+    LISTS,
     Draft,
     change_in_words,
     checked,
     present_preview,
+    present_problems,
     present_remarks,
-    problems_in_words,
     rule_in_words,
     written_rules,
 )
@@ -21,6 +22,8 @@ from gpuspawner.hub.admin.base import Known
 from gpuspawner.language import gettext as _
 
 PAGE_OF_RULES: Final = 40
+_MORE: Final = 6
+"""Empty fields, where more are asked for."""
 
 
 def presented(effective: Effective, draft: Draft, known: Known, at: int) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def presented(effective: Effective, draft: Draft, known: Known, at: int) -> dict
         "count": count,
         "is_changed": is_changed,
         "drift": tuple(map(change_in_words, effective.drift)),
-        "problems": problems_in_words(problems),
+        "problems": present_problems(problems, draft.rules, slugs),
         "preview": preview,
         "remarks": present_remarks(rules, slugs, groups, users),
         "groups": known.groups,
@@ -75,13 +78,21 @@ def _rule(draft: Draft, at: int) -> dict[str, Any]:
 
 
 def _fields_of(draft: Draft) -> dict[str, Any]:
-    """What stands in the fields of the rule that is open, each list with room for two more."""
+    """What stands in the fields of the rule that is open, each list with room for more."""
     rule: Mapping[str, Any] = {}
-    if draft.opened is not None and draft.opened < len(draft.rules):
+    place = None if draft.opened is None else draft.opened + 1
+    if draft.fields is not None:
+        rule = draft.fields.written
+        place = None if draft.fields.place is None else draft.fields.place + 1
+    elif draft.opened is not None and draft.opened < len(draft.rules):
         rule = _mapping(draft.rules[draft.opened])
-    lists = ("groups", "users", "profiles")
-    names = {part: [*_texts(rule.get(part)), "", ""] for part in lists}
-    return {**names, "deny": bool(rule.get("deny"))}
+    names = {part: _with_room(rule.get(part), is_more=draft.more == part) for part in LISTS}
+    return {**names, "deny": bool(rule.get("deny")), "place": place}
+
+
+def _with_room(names: object, *, is_more: bool) -> list[str]:
+    texts = _texts(names)
+    return [*texts, *[""] * (_MORE if is_more else 1 if texts else 2)]
 
 
 def _mapping(rule: object) -> Mapping[str, Any]:
