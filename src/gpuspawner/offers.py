@@ -228,7 +228,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
     verdict, confined = left.verdict, keeping_off(request, left.avoids)
     may_matter = verdict.fits is False or view.snapshot.assumed
-    templates = tuple(_templates(situation.catalog)) if may_matter else ()
+    templates = tuple(node_templates(situation.catalog)) if may_matter else ()
     grown: tuple[Growth, ...] = ()
     if verdict.fits is False and not verdict.refusal:
         grown = growths(request, view.snapshot, templates)
@@ -345,7 +345,8 @@ def _contenders(
     return len(snapshot.assumed) if is_open else 0
 
 
-def _templates(catalog: Catalog) -> Iterator[NodeTemplate]:
+def node_templates(catalog: Catalog) -> Iterator[NodeTemplate]:
+    """What a new node looks like of each pool that the catalog describes, in its order."""
     for name, pool in catalog.node_pools.items():
         allocatable = {
             resource: parse_amount(resource, text) for resource, text in pool.allocatable.items()

@@ -8,7 +8,7 @@ import yaml
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.kinds import Purpose
 from gpuspawner.cluster import Watched
-from gpuspawner.cluster.saying import kind_in_words
+from gpuspawner.cluster.saying import interruptions_in_words, kind_in_words
 from gpuspawner.cluster.watches import granting, kinds_of
 from gpuspawner.rights import Grant
 
@@ -41,6 +41,22 @@ def refused(resource: str, *verbs: str) -> Watched:
 def test_a_watch_in_words(watched: Watched, words: str) -> None:
     (kind,) = kinds_of({"pods": watched})
     assert kind_in_words(kind) == words
+
+
+@pytest.mark.parametrize(
+    ("lists", "failures", "words"),
+    [
+        pytest.param(0, 0, "none", id="before the first list"),
+        pytest.param(1, 0, "none", id="the first list is no interruption"),
+        pytest.param(2, 0, "read anew 1 time", id="once more"),
+        pytest.param(4, 1, "read anew 3 times, 1 attempt failed", id="and a failure"),
+        pytest.param(0, 2, "2 attempts failed", id="nothing but failures"),
+    ],
+)
+def test_how_often_a_watch_was_interrupted(lists: int, failures: int, words: str) -> None:
+    watched = Watched(Freshness("live", age=1), lists=lists, failures=failures)
+    (kind,) = kinds_of({"pods": watched})
+    assert interruptions_in_words(kind) == words
 
 
 def test_nothing_is_granted_where_nothing_needed_is_missing() -> None:

@@ -10,6 +10,7 @@ from gpuspawner.cluster.holders import Holder, Holders, PodKey
 from gpuspawner.cluster.picture import Picture, picture_of
 from gpuspawner.cluster.values import (
     Cluster,
+    ClusterClaimable,
     ClusterDevices,
     ClusterFreshness,
     ClusterGroup,
@@ -18,12 +19,14 @@ from gpuspawner.cluster.values import (
     ClusterKind,
     ClusterNode,
     ClusterPlain,
+    ClusterPool,
     ClusterUnits,
 )
 from gpuspawner.cluster.watches import Watched
 
 __all__ = [
     "Cluster",
+    "ClusterClaimable",
     "ClusterDevices",
     "ClusterFreshness",
     "ClusterGroup",
@@ -32,6 +35,7 @@ __all__ = [
     "ClusterKind",
     "ClusterNode",
     "ClusterPlain",
+    "ClusterPool",
     "ClusterUnits",
     "Holder",
     "Holders",

@@ -10,12 +10,17 @@ from functools import cache
 from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.catalog import Catalog
+from gpuspawner.cluster.claimable import claimable_in
 from gpuspawner.cluster.grouping import Grouped, Naming, grouped
 from gpuspawner.cluster.holders import Holders, holdings_in, rfc3339
-from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterUnits
+from gpuspawner.cluster.pools import pools_in
+from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterPool, ClusterUnits
 from gpuspawner.cluster.watches import Watched, granting, kinds_of, told_freshness
 from gpuspawner.pod import is_device, is_known_device
 from gpuspawner.rights import EVERYTHING, Grant, purposes_of
+
+_OF_CLAIMS = ("resourceslices", "resourceclaims")
+_OF_THE_AUTOSCALER = "configmaps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Look:
 
 def cluster_of(look: Look) -> Cluster:
     """What is said of the cluster."""
-    naming, is_live = Naming(look.catalog), look.freshness.is_live
+    is_live = look.freshness.is_live
 
     # Asked for each resource of each node, of which there are few kinds.
     @cache
@@ -55,12 +60,15 @@ def cluster_of(look: Look) -> Cluster:
             return is_known_device(resource)
         return is_device(resource, look.catalog)
 
+    naming = Naming(look.catalog, is_shown)
+    objects = look.snapshot.objects
+    claimable = claimable_in(objects, is_live=is_live and _are_live(look, *_OF_CLAIMS))
     nodes: Grouped | None = None
     if look.snapshot.nodes or is_live:
-        nodes = grouped(look.snapshot, look.holders, naming, is_shown, look.doubtful)
+        nodes = grouped(look.snapshot, look.holders, naming, look.doubtful, claimable.by_node)
         nodes = nodes if is_live else _as_unknown(nodes)
     holdings = holdings_in(look.snapshot, look.holders, is_shown, naming.title, is_live=is_live)
-    classes = look.snapshot.objects.device_classes or {}
+    classes = objects.device_classes or {}
     dra = any(one.extended_resource for one in classes.values())
     needed = EVERYTHING
     if look.catalog is not None:
@@ -71,11 +79,35 @@ def cluster_of(look: Look) -> Cluster:
         freshness=told_freshness(look.freshness),
         groups=nodes.groups if nodes else None,
         plain=nodes.plain if nodes else None,
+        pools=_pools(look, naming),
         holdings=holdings,
         without_devices=len(look.holders) - len(holdings),
-        claims_hidden=bool(look.snapshot.objects.slices),
+        claims_hidden=bool(objects.slices),
+        shared_drivers=claimable.shared,
         kinds=kinds,
         manifest=granting(kinds, look.grant),
+    )
+
+
+def _pools(look: Look, naming: Naming) -> tuple[ClusterPool, ...]:
+    if look.catalog is None:
+        return ()
+    # A node that cannot be read may be of any pool.
+    is_whole = all(node is None or node in look.snapshot.nodes for node in look.doubtful)
+    found = pools_in(
+        look.snapshot,
+        look.catalog,
+        naming,
+        is_live=look.freshness.is_live and is_whole,
+        is_reported=_are_live(look, _OF_THE_AUTOSCALER),
+    )
+    return tuple(found)
+
+
+def _are_live(look: Look, *resources: str) -> bool:
+    return all(
+        resource in look.watches and look.watches[resource].freshness.is_live
+        for resource in resources
     )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node
 from gpuspawner.catalog import Accelerator, Catalog
 from gpuspawner.cluster.holders import Holders, held_by_ours
 from gpuspawner.cluster.values import (
+    ClusterClaimable,
     ClusterDevices,
     ClusterGroup,
     ClusterNode,
@@ -37,9 +38,15 @@ _DIGITS = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What devices are called in a catalog; None if there is none at the moment."""
+    """What devices are called.
+
+    Attributes:
+        catalog: None if there is none at the moment.
+        is_shown: which resources are devices.
+    """
 
     catalog: Catalog | None
+    is_shown: Callable[[str], bool]
 
     def accelerator(self, resource: str, node: Node) -> Accelerator | None:
         """Whose device it is; the most particular one, where several may be meant."""
@@ -106,8 +113,8 @@ def grouped(
     snapshot: Snapshot,
     holders: Holders,
     naming: Naming,
-    is_shown: Callable[[str], bool],
     doubtful: Collection[str | None],
+    claimable: Mapping[str, tuple[ClusterClaimable, ...]],
 ) -> Grouped:
     """The nodes of a snapshot.
 
@@ -115,25 +122,27 @@ def grouped(
         snapshot: the cluster.
         holders: the hub's own servers; all that others have is others'.
         naming: what devices are called.
-        is_shown: which resources are devices.
         doubtful: nodes on which something is that cannot be read; None among them, on any.
+        claimable: what else there is, by node.
     """
-    ours = _ours(snapshot, holders, is_shown)
+    ours = _ours(snapshot, holders, naming.is_shown)
     by_node: dict[str, list[NodeDevices]] = {}
-    for found in devices_in(snapshot, is_shown, doubtful):
-        by_node.setdefault(found.node, []).append(found)
+    for one in devices_in(snapshot, naming.is_shown, doubtful):
+        by_node.setdefault(one.node, []).append(one)
     groups: dict[str, list[ClusterNode]] = {}
     plain = []
     for name in sorted(snapshot.nodes, key=natural):
         node = snapshot.nodes[name].node
-        there = by_node.get(name, [])
-        if not there and not naming.is_meant(node):
+        there, claimed = by_node.get(name, []), claimable.get(name, ())
+        if not there and not claimed and not naming.is_meant(node):
             plain.append(name)
             continue
-        title = naming.group(node, (found.resource for found in there))
-        groups.setdefault(title, []).append(_node(node, there, ours, naming))
-    made = (ClusterGroup(title, tuple(nodes)) for title, nodes in groups.items())
-    in_order = sorted(made, key=lambda group: (not group.title, natural(group.title)))
+        title = naming.group(node, (one.resource for one in there))
+        title = title or ", ".join(one.driver for one in claimed)
+        made = replace(_node(node, there, ours, naming), claimable=claimed)
+        groups.setdefault(title, []).append(made)
+    found = (ClusterGroup(title, tuple(nodes)) for title, nodes in groups.items())
+    in_order = sorted(found, key=lambda group: (not group.title, natural(group.title)))
     return Grouped(tuple(in_order), _plain(snapshot, plain, doubtful))
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gpuspawner.cluster.saying import node_notes, units_in_words
+from gpuspawner.cluster.grouping import natural
+from gpuspawner.cluster.saying import (
+    claimable_in_words,
+    node_notes,
+    pool_in_words,
+    units_in_words,
+)
 from gpuspawner.cluster.values import (
     Cluster,
     ClusterDevices,
     ClusterGroup,
     ClusterNode,
+    ClusterPool,
     ClusterUnits,
     Unit,
     UnitState,
@@ -68,11 +75,13 @@ class NodeRow:
     Attributes:
         notes: what it goes through, in words.
         lines: none while it offers no devices.
+        claimable: its devices that are not drawn, in words.
     """
 
     name: str
     notes: tuple[str, ...]
     lines: tuple[Line, ...]
+    claimable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +104,23 @@ class GroupView:
 
     Attributes:
         number: of all groups, from 1.
-        count: all its nodes.
+        count: all its nodes; None if that is not known.
         rows: those that are shown.
         left_out: how many more of them there are.
         full: those of which somebody has each unit, folded.
         full_count: all of these.
+        pools: what the catalog says of pools of this title, a pool's sentences each.
     """
 
     number: int
     title: str
-    count: int
+    count: int | None
     sums: tuple[Sum, ...]
     rows: tuple[NodeRow, ...]
     left_out: int
     full: tuple[NodeRow, ...]
     full_count: int
+    pools: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ def picture_of(cluster: Cluster, only: str = "", page: int = 1) -> Picture:
         only: title of a group that is to be shown alone, with all its nodes.
         page: of that one.
     """
-    groups = cluster.groups or ()
+    groups = _with_pools(cluster)
     letters = _letters(cluster)
     states = {units.state for group in groups for units in _units(group)}
     legend = tuple((letter, title) for letter, title in letters.values())
@@ -152,9 +163,31 @@ def picture_of(cluster: Cluster, only: str = "", page: int = 1) -> Picture:
             shown = group.nodes[start : start + NODES_A_PAGE]
             rows = tuple(_row(node, letters) for node in shown)
             view = GroupView(number, group.title, len(group.nodes), _sums(group), rows, 0, (), 0)
+            view = _beside_pools(view, cluster.pools)
             return Picture((view,), legend, in_order, alone=True, page=page, pages=pages)
     views = (_view(number, group, letters) for number, group in enumerate(groups, 1))
-    return Picture(tuple(views), legend, in_order)
+    with_pools = tuple(_beside_pools(view, cluster.pools) for view in views)
+    return Picture(with_pools, legend, in_order)
+
+
+def _with_pools(cluster: Cluster) -> list[ClusterGroup]:
+    """The groups, with one more for each pool of which no node is in any."""
+    groups = list(cluster.groups or ())
+    there = {group.title for group in groups}
+    missing = dict.fromkeys(pool.title for pool in cluster.pools if pool.title not in there)
+    groups += [ClusterGroup(title, ()) for title in missing]
+    return sorted(groups, key=lambda group: (not group.title, natural(group.title)))
+
+
+def _beside_pools(view: GroupView, pools: Iterable[ClusterPool]) -> GroupView:
+    named = [pool for pool in pools if pool.title == view.title]
+    if not named:
+        return view
+    count = view.count
+    if not count:
+        known = [pool.nodes for pool in named if pool.nodes is not None]
+        count = sum(known) if len(known) == len(named) else None
+    return replace(view, count=count, pools=tuple(map(pool_in_words, named)))
 
 
 Letters = Mapping[str, tuple[str, str]]
@@ -201,15 +234,18 @@ def _view(number: int, group: ClusterGroup, letters: Letters) -> GroupView:
 
 
 def _has_trouble(node: ClusterNode) -> bool:
-    return bool(node.closed or node.transition or not node.devices) or any(
+    is_empty = not node.devices and not node.claimable
+    return bool(node.closed or node.transition or is_empty) or any(
         devices.unhealthy for devices in node.devices
     )
 
 
 def _is_full(node: ClusterNode) -> bool:
     """Whether somebody has each of its units, and nothing else is to be said of it."""
-    return not _has_trouble(node) and all(
-        units.state in _TAKEN for devices in node.devices for units in devices.units
+    return (
+        not node.claimable
+        and not _has_trouble(node)
+        and all(units.state in _TAKEN for devices in node.devices for units in devices.units)
     )
 
 
@@ -246,7 +282,8 @@ def _titles(letters: Letters) -> Mapping[str, str]:
 
 def _row(node: ClusterNode, letters: Letters) -> NodeRow:
     lines = tuple(_line(node, devices, letters) for devices in node.devices)
-    return NodeRow(node.name, node_notes(node), lines)
+    claimable = tuple(map(claimable_in_words, node.claimable))
+    return NodeRow(node.name, node_notes(node), lines, claimable)
 
 
 def _line(node: ClusterNode, devices: ClusterDevices, letters: Letters) -> Line:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from gpuspawner.capacity.freshness import State
-from gpuspawner.cluster.values import ClusterHeld, ClusterKind, ClusterNode, ClusterUnits
+from gpuspawner.cluster.values import (
+    ClusterClaimable,
+    ClusterHeld,
+    ClusterKind,
+    ClusterNode,
+    ClusterPool,
+    ClusterUnits,
+    PoolGrowth,
+)
 from gpuspawner.fit import Transition
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop, listed, ngettext
+from gpuspawner.quantity import format_amount
 from gpuspawner.wording.lengths import briefly
 
 _STATES: Mapping[str, str] = {
@@ -57,6 +66,18 @@ _PHASES: Mapping[str, str] = {
     "starting": gettext_noop("starting"),
     "stopping": gettext_noop("stopping"),
 }
+_GROWTH: Mapping[PoolGrowth, str] = {
+    "can": gettext_noop("The pool's autoscaler reports nothing that keeps it from growing."),
+    "full": gettext_noop("The pool has all the nodes it may have."),
+    "failed": gettext_noop("The pool cannot grow at present: its last attempt failed."),
+    "unhealthy": gettext_noop(
+        "The pool cannot grow at present: its autoscaler reports it unhealthy."
+    ),
+    "unknown": gettext_noop(
+        "Whether the pool can grow at present is not known: no status of its autoscaler says so."
+    ),
+}
+_TIMES = "\N{MULTIPLICATION SIGN}"
 LEGEND: Mapping[str, str] = {
     "free": gettext_noop("free"),
     "others": gettext_noop("held by others"),
@@ -96,7 +117,7 @@ def _notes(node: ClusterNode) -> Iterator[str]:
     yield from (_(_CLOSED[one]) for one in node.closed)
     if node.transition:
         yield _(_TRANSITIONS[node.transition])
-    if not node.devices:
+    if not node.devices and not node.claimable:
         yield _("offers no devices at the moment")
     for devices in node.devices:
         drawn = sum(one.count for one in devices.units if one.state == "unhealthy")
@@ -107,6 +128,72 @@ def _notes(node: ClusterNode) -> Iterator[str]:
                 devices.unhealthy - drawn,
             )
             yield words.format(count=devices.unhealthy - drawn)
+
+
+def claimable_in_words(devices: ClusterClaimable) -> str:
+    """The devices of a driver: ``4 devices of gpu.nvidia.com served by DRA, 1 in use``."""
+    if devices.count is None:
+        words = _("devices of {driver} served by DRA; how many is not known")
+    elif devices.in_use is None:
+        words = ngettext(
+            "{count} device of {driver} served by DRA; whether it is in use is not known",
+            "{count} devices of {driver} served by DRA; how many are in use is not known",
+            devices.count,
+        )
+    else:
+        words = ngettext(
+            "{count} device of {driver} served by DRA, {used} in use",
+            "{count} devices of {driver} served by DRA, {used} in use",
+            devices.count,
+        )
+    return words.format(driver=devices.driver, count=devices.count, used=devices.in_use)
+
+
+def pool_in_words(pool: ClusterPool) -> tuple[str, ...]:
+    """How large a pool is and may be, what a new node offers, and whether it can grow."""
+    offered = [f"{one.count} {_TIMES} {one.title}" for one in pool.devices]
+    cores = _("{amount} CPU cores").format(amount=format_amount("cpu", round(pool.cpu * 1000)))
+    memory = _("{amount} of memory").format(amount=format_amount("memory", pool.memory))
+    offers = _("A new node offers {what}.").format(what=listed([*offered, cores, memory]))
+    growth = _(_GROWTH[pool.growth])
+    if pool.growth == "unknown" and not pool.autoscaler_group:
+        growth = _(
+            "Whether the pool can grow at present is not known: the catalog does not name its "
+            "autoscaler_group."
+        )
+    return _size_in_words(pool), offers, growth
+
+
+def _size_in_words(pool: ClusterPool) -> str:
+    if pool.nodes is None and pool.most is None:
+        return _("How many nodes the pool has is not known, nor how many it may have.")
+    if pool.nodes is None:
+        words = _("How many nodes the pool has is not known; it may have {most}.")
+    elif pool.most is None:
+        words = ngettext(
+            "{nodes} node now; how many it may have is not known.",
+            "{nodes} nodes now; how many it may have is not known.",
+            pool.nodes,
+        )
+    else:
+        words = ngettext(
+            "{nodes} node now, and at most {most}.",
+            "{nodes} nodes now, and at most {most}.",
+            pool.nodes,
+        )
+    return words.format(nodes=pool.nodes, most=pool.most)
+
+
+def interruptions_in_words(kind: ClusterKind) -> str:
+    """How often a watch was interrupted: ``read anew 2 times, 5 attempts failed``."""
+    words = []
+    if kind.restarts:
+        many = ngettext("read anew {count} time", "read anew {count} times", kind.restarts)
+        words.append(many.format(count=kind.restarts))
+    if kind.failures:
+        many = ngettext("{count} attempt failed", "{count} attempts failed", kind.failures)
+        words.append(many.format(count=kind.failures))
+    return ", ".join(words) or _("none")
 
 
 def state_in_words(state: State) -> str:
@@ -146,8 +233,7 @@ def held_in_words(held: Iterable[ClusterHeld] | None) -> str:
     """What a server has: ``2 \N{MULTIPLICATION SIGN} NVIDIA A100``."""
     if held is None:
         return _("unknown")
-    times = "\N{MULTIPLICATION SIGN}"
-    return ", ".join(f"{one.count} {times} {one.title}" for one in held) or _("none yet")
+    return ", ".join(f"{one.count} {_TIMES} {one.title}" for one in held) or _("none yet")
 
 
 def age_in_words(age: float | None) -> str:

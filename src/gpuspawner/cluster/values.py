@@ -14,6 +14,7 @@ UnitState = Literal["free", "ours", "others", "unhealthy", "reconfiguring", "clo
 KindState = Literal["live", "starting", "stale", "denied", "not-served"]
 Phase = Literal["running", "starting", "stopping"]
 Unit = Literal["gpu", "slice", "share"]
+PoolGrowth = Literal["can", "full", "failed", "unhealthy", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,21 @@ class ClusterDevices:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterClaimable:
+    """The devices of one driver on one node that are had by claims (Dynamic Resource Allocation).
+
+    Attributes:
+        driver: whose they are, such as gpu.nvidia.com.
+        count: how many; null if that cannot be told of what the driver publishes.
+        in_use: how many of them a claim has got; null if it is not known.
+    """
+
+    driver: str
+    count: int | None
+    in_use: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterNode:
     """A node with devices, or one that is meant to have some.
 
@@ -58,12 +74,14 @@ class ClusterNode:
         closed: why it takes no pods at present: "cordoned", "not ready", "not reachable".
         transition: such as "MIG reconfiguration"; empty if it goes through nothing.
         devices: by resource; empty while it offers none.
+        claimable: by driver; not among `devices`.
     """
 
     name: str
     closed: tuple[str, ...]
     transition: str
     devices: tuple[ClusterDevices, ...]
+    claimable: tuple[ClusterClaimable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +120,39 @@ class ClusterPlain:
 
 @dataclass(frozen=True, slots=True)
 class ClusterHeld:
-    """So many devices that a server has."""
+    """So many devices of one kind, which a server has or a new node offers."""
 
     resource: str
     title: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPool:
+    """A pool that the catalog describes, of which there may be no node.
+
+    Attributes:
+        name: in the catalog.
+        title: what people read; that of the group which its nodes are in.
+        nodes: how many it has; null if that is not known.
+        most: how many it may have; null if no limit is known.
+        devices: what a new node offers.
+        cpu: cores of a new node.
+        memory: of a new node, in bytes.
+        autoscaler_group: its name in the autoscaler's status; empty if the catalog names none.
+        growth: whether it can grow at present. "can" only where its autoscaler reports nothing
+            against it; "unknown" where no report is known.
+    """
+
+    name: str
+    title: str
+    nodes: int | None
+    most: int | None
+    devices: tuple[ClusterHeld, ...]
+    cpu: float
+    memory: int
+    autoscaler_group: str
+    growth: PoolGrowth
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +193,8 @@ class ClusterKind:
         error: what went wrong last; empty if nothing.
         needed: whether what the catalog and the configuration say depends on it.
         purpose: what it is looked at for.
+        restarts: how often it was listed anew since this hub began to watch.
+        failures: how many attempts have failed since.
     """
 
     resource: str
@@ -157,6 +205,8 @@ class ClusterKind:
     error: str
     needed: bool
     purpose: str
+    restarts: int
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +232,12 @@ class Cluster:
         taken: when this was said, in UTC, as in RFC 3339.
         groups: null if the nodes are not known.
         plain: likewise.
+        pools: those that the catalog describes, in its order.
         holdings: of this hub's servers alone.
         without_devices: how many more servers of this hub there are.
         claims_hidden: whether devices are served by Dynamic Resource Allocation, which are not
             among the units.
+        shared_drivers: drivers of such devices that are of no one node, and not with any.
         kinds: nodes and pods first.
         manifest: what grants the rights that are missing, as YAML; empty if none is.
     """
@@ -194,8 +246,10 @@ class Cluster:
     freshness: ClusterFreshness
     groups: tuple[ClusterGroup, ...] | None
     plain: ClusterPlain | None
+    pools: tuple[ClusterPool, ...]
     holdings: tuple[ClusterHolding, ...]
     without_devices: int
     claims_hidden: bool
+    shared_drivers: tuple[str, ...]
     kinds: tuple[ClusterKind, ...]
     manifest: str

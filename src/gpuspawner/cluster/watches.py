@@ -19,10 +19,14 @@ class Watched:
 
     Attributes:
         served: whether the API server has it at all.
+        lists: how many full lists there were.
+        failures: how many attempts failed so far.
     """
 
     freshness: Freshness
     served: bool = True
+    lists: int = 0
+    failures: int = 0
 
 
 def told_freshness(freshness: Freshness) -> ClusterFreshness:
@@ -79,6 +83,8 @@ def _kind(name: str, watched: Watched, purpose: str, *, needed: bool) -> Cluster
         error="" if state in ("denied", "not-served") else freshness.last_error or "",
         needed=needed,
         purpose=purpose,
+        restarts=max(0, watched.lists - 1),
+        failures=watched.failures,
     )
 
 

@@ -17,7 +17,16 @@ from gpuspawner.fit.counting import Devices
 from gpuspawner.fit.doubting import doubted
 from gpuspawner.fit.preemption import node_by_eviction
 from gpuspawner.fit.reasons import Hindrance, Reason
-from gpuspawner.fit.scaling import Growth, NodeTemplate, SmallPool, Stuck, growths, too_small
+from gpuspawner.fit.scaling import (
+    Growth,
+    NodeTemplate,
+    PoolState,
+    SmallPool,
+    Stuck,
+    growths,
+    pool_state,
+    too_small,
+)
 from gpuspawner.fit.standing import StandingVerdicts
 from gpuspawner.fit.transitions import Note, Transition, passing_transition, transition_of
 from gpuspawner.fit.verdict import (
@@ -35,6 +44,7 @@ __all__ = [
     "Hindrance",
     "NodeTemplate",
     "Note",
+    "PoolState",
     "Reason",
     "Shortfall",
     "SmallPool",
@@ -53,6 +63,7 @@ __all__ = [
     "node_by_eviction",
     "open_nodes",
     "passing_transition",
+    "pool_state",
     "promised_once",
     "room_requests",
     "scheduler_message",

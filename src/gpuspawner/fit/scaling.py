@@ -100,6 +100,31 @@ class NewNodes:
     coming: tuple[NodeState, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """How a pool stands by itself, whatever is asked of it.
+
+    Attributes:
+        nodes: how many it has.
+        most: how many it may have; None if no limit is known.
+        hindrance: why it cannot grow at present; None if nothing is known to prevent it.
+        is_reported: whether its autoscaler says how it fares.
+    """
+
+    nodes: int
+    most: int | None
+    hindrance: Stuck | None
+    is_reported: bool
+
+
+def pool_state(snapshot: Snapshot, template: NodeTemplate) -> PoolState:
+    """How the pool of a template stands."""
+    nodes, most = len(_members(snapshot, template)), _most(snapshot, template)
+    left = None if most is None else max(0, most - nodes)
+    hindrance = _hindrance(snapshot, template, left)
+    return PoolState(nodes, most, hindrance, _group(snapshot, template) is not None)
+
+
 def growths(
     request: PodRequest, snapshot: Snapshot, templates: Iterable[NodeTemplate]
 ) -> tuple[Growth, ...]:
@@ -195,10 +220,14 @@ def _group(snapshot: Snapshot, template: NodeTemplate) -> NodeGroup | None:
 
 def _left(snapshot: Snapshot, template: NodeTemplate, size: int) -> int | None:
     """How many nodes a pool may still get; None if no limit is known."""
+    most = _most(snapshot, template)
+    return None if most is None else max(0, most - size)
+
+
+def _most(snapshot: Snapshot, template: NodeTemplate) -> int | None:
     group = _group(snapshot, template)
     limits = [template.most, group.max_size if group is not None else None]
-    known = [limit for limit in limits if limit is not None]
-    return max(0, min(known) - size) if known else None
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _members(snapshot: Snapshot, template: NodeTemplate) -> list[Node]:

@@ -65,11 +65,13 @@ def _any_spawner(handler: Any) -> GPUSpawner | None:
 
 
 def _watches(cluster: SharedCluster) -> dict[str, Watched]:
-    watch = cluster.watch
-    return {
-        name: Watched(watch.freshness_of(name), watch.health_of(name).served)
-        for name in watch.resources
-    }
+    return {name: _watched(cluster, name) for name in cluster.watch.resources}
+
+
+def _watched(cluster: SharedCluster, name: str) -> Watched:
+    health = cluster.watch.health_of(name)
+    freshness = cluster.watch.freshness_of(name)
+    return Watched(freshness, health.served, health.lists, health.failures)
 
 
 def _own_namespace(spawner: GPUSpawner | None) -> str:

@@ -1,0 +1,87 @@
+"""Devices of Dynamic Resource Allocation beside their nodes: named, counted as far as known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.builders import a_cluster, a_node
+from tests.devices import DRIVER, a_claim, a_device, a_slice, asks, devices
+
+from gpuspawner.capacity.freshness import Freshness
+from gpuspawner.cluster import Cluster, Look, Watched, cluster_of, picture_of
+from gpuspawner.rights import Grant
+
+from .test_grouping import LIVE, MOMENT
+
+STALE = Freshness("stale", age=300)
+TWO_IN_USE = a_claim(asks(2), holds=["gpu-0", "gpu-1"])
+
+
+def said(
+    *things: Any,
+    unknown: tuple[str, ...] = (),
+    freshness: Freshness = LIVE,
+    claims: Freshness = LIVE,
+) -> Cluster:
+    watches = {"resourceslices": Watched(LIVE), "resourceclaims": Watched(claims)}
+    snapshot = a_cluster(a_node("n1"), *things, unknown=unknown)
+    return cluster_of(
+        Look(MOMENT, snapshot, freshness, (), watches, {}, None, homes=False, grant=Grant())
+    )
+
+
+def words(cluster: Cluster) -> list[str]:
+    return [
+        line for group in picture_of(cluster).groups for row in group.rows for line in row.claimable
+    ]
+
+
+FOUR = a_slice(*devices(4))
+HOW_MANY = f"devices of {DRIVER} served by DRA; how many is not known"
+IN_USE = f"4 devices of {DRIVER} served by DRA; how many are in use is not known"
+
+
+@pytest.mark.parametrize(
+    ("things", "known", "expected"),
+    [
+        pytest.param((FOUR,), {}, f"4 devices of {DRIVER} served by DRA, 0 in use", id="no claim"),
+        pytest.param(
+            (FOUR, TWO_IN_USE), {}, f"4 devices of {DRIVER} served by DRA, 2 in use",
+            id="a claim has some",
+        ),
+        pytest.param(
+            (FOUR, a_claim(asks(2))), {}, f"4 devices of {DRIVER} served by DRA, 0 in use",
+            id="a claim has got nothing yet",
+        ),
+        pytest.param((FOUR,), {"unknown": ("resource_claims",)}, IN_USE, id="claims are hidden"),
+        pytest.param((FOUR, TWO_IN_USE), {"claims": STALE}, IN_USE, id="claims are old"),
+        pytest.param((FOUR, TWO_IN_USE), {"freshness": STALE}, IN_USE, id="nodes are old"),
+        pytest.param((a_slice(*devices(4), slices=2),), {}, HOW_MANY, id="a slice is missing"),
+        pytest.param(
+            (a_slice(a_device(allowMultipleAllocations=True)),), {}, HOW_MANY,
+            id="devices that several claims can have",
+        ),
+        pytest.param(
+            (a_slice(*devices(9), name="old"), a_slice(*devices(4), name="new", generation=2)), {},
+            f"4 devices of {DRIVER} served by DRA, 0 in use", id="an older generation beside it",
+        ),
+    ],
+)  # fmt: skip
+def test_the_devices_of_a_node(things: tuple[Any, ...], known: Any, expected: str) -> None:
+    found = said(*things, **known)
+    assert words(found) == [expected]
+    assert found.claims_hidden
+
+
+def test_a_node_of_such_devices_alone_is_among_those_with_devices_and_never_full() -> None:
+    found = said(FOUR, a_claim(asks(4), holds=[f"gpu-{number}" for number in range(4)]))
+    (group,) = picture_of(found).groups
+    assert (group.title, group.full_count, group.rows[0].notes) == (DRIVER, 0, ())
+    assert found.plain is not None
+    assert found.plain.nodes == 0
+
+
+def test_devices_of_no_one_node_are_named_by_their_driver_alone() -> None:
+    found = said(a_slice(*devices(2), allNodes=True, pool="net"))
+    assert (found.shared_drivers, words(found)) == ((DRIVER,), [])
