@@ -82,6 +82,30 @@ async def test_axe_finds_nothing_and_all_of_it_fits(browser: Browser, hub: Hub) 
         await is_as_it_should(page, "fields")
 
 
+_WIDTHS_AND_LINES = """
+(words) => ["thead .gpuspawner-title", "thead code", "tbody .gpuspawner-name"].map((place) => {
+  const element = document.querySelector(`.gpuspawner-matrix ${place}`);
+  element.textContent = words;
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  const tops = Array.from(text.getClientRects(), (line) => line.top);
+  return [new Set(tops).size, element.getBoundingClientRect().width];
+})
+"""
+
+
+async def test_names_in_the_matrix_are_whole_in_a_narrow_window(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN) as page:
+        await wear(page, 360, "light")
+        await open_page(page, hub, "")
+        for lines, _ in await page.evaluate(_WIDTHS_AND_LINES, "geowissenschaft"):
+            assert lines == 1
+        # One that has no room at all leaves half of the window to the profiles.
+        for lines, width in await page.evaluate(_WIDTHS_AND_LINES, "x" * 60):
+            assert lines > 1
+            assert width <= 180
+
+
 async def test_an_admin_breaks_something_notices_and_undoes_it(browser: Browser, hub: Hub) -> None:
     async with on_the_form(browser, hub, ADMIN) as page:
         await page.get_by_role("link", name="GPU access").click()

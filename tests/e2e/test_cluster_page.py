@@ -15,6 +15,7 @@ from tests.hub.states import CATALOG, DESCRIPTION, OURS, arrange, theirs
 from gpuspawner.capacity import shared
 from gpuspawner.simcluster.cluster import SimCluster
 
+from .spawn_page import wear
 from .test_admin_pages import is_as_it_should
 from .test_pending_page import on_the_form
 
@@ -48,6 +49,22 @@ async def test_axe_finds_nothing_and_all_of_it_fits(browser: Browser, hub: Hub) 
         await expect(page.locator("#nodes")).to_contain_text("MIG is being reconfigured")
         await page.locator("details summary").first.click()
         await is_as_it_should(page, "cluster")
+
+
+async def test_its_tables_have_room_in_a_narrow_window(browser: Browser, hub: Hub) -> None:
+    async with on_the_form(browser, hub, ADMIN) as page:
+        await wear(page, 360, "light")
+        await open_page(page, hub)
+        rights = "(cells) => cells.map((cell) => cell.getBoundingClientRect().right)"
+        found = await page.locator(".gpuspawner-facts td").evaluate_all(rights)
+        assert found
+        assert max(found) <= 360
+        # What a cell is about is said beside it, and it is a cell to those who hear it.
+        row = page.get_by_role("table", name="The watch").get_by_role("row", name="resourcequotas")
+        await expect(row.get_by_role("cell").nth(2)).to_have_text("none")
+        await expect(row.get_by_role("cell").nth(2)).to_have_attribute(
+            "data-label", "Interruptions"
+        )
 
 
 def taken_of(node: str) -> int:
