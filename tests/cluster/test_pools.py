@@ -109,7 +109,7 @@ def test_a_pool_without_nodes_has_its_place_in_the_picture() -> None:
             "0 nodes now, and at most 3.",
             "A new node offers 2 \N{MULTIPLICATION SIGN} NVIDIA A100, 5.84 CPU cores and 104 GiB "
             "of memory.",
-            "The pool's autoscaler reports nothing that keeps it from growing.",
+            "The pool's autoscaler last reported nothing that keeps it from growing.",
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from gpuspawner.capacity.freshness import Freshness, Permission
+from gpuspawner.capacity.freshness import Freshness, Permission, State
 from gpuspawner.capacity.kinds import Purpose
 from gpuspawner.cluster import Watched
 from gpuspawner.cluster.saying import interruptions_in_words, kind_in_words
@@ -57,6 +57,12 @@ def test_how_often_a_watch_was_interrupted(lists: int, failures: int, words: str
     watched = Watched(Freshness("live", age=1), lists=lists, failures=failures)
     (kind,) = kinds_of({"pods": watched})
     assert interruptions_in_words(kind) == words
+
+
+@pytest.mark.parametrize("state", ["stale", "denied", "starting"])
+def test_none_is_not_said_while_something_is_amiss(state: State) -> None:
+    (kind,) = kinds_of({"pods": Watched(Freshness(state))})
+    assert interruptions_in_words(kind) == "\N{EN DASH}"
 
 
 def test_nothing_is_granted_where_nothing_needed_is_missing() -> None:

@@ -67,7 +67,7 @@ _PHASES: Mapping[str, str] = {
     "stopping": gettext_noop("stopping"),
 }
 _GROWTH: Mapping[PoolGrowth, str] = {
-    "can": gettext_noop("The pool's autoscaler reports nothing that keeps it from growing."),
+    "can": gettext_noop("The pool's autoscaler last reported nothing that keeps it from growing."),
     "full": gettext_noop("The pool has all the nodes it may have."),
     "failed": gettext_noop("The pool cannot grow at present: its last attempt failed."),
     "unhealthy": gettext_noop(
@@ -193,7 +193,8 @@ def interruptions_in_words(kind: ClusterKind) -> str:
     if kind.failures:
         many = ngettext("{count} attempt failed", "{count} attempts failed", kind.failures)
         words.append(many.format(count=kind.failures))
-    return ", ".join(words) or _("none")
+    # What is amiss at this moment is not among them.
+    return ", ".join(words) or (_("none") if kind.state == "live" else "\N{EN DASH}")
 
 
 def state_in_words(state: State) -> str:
