@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -62,6 +64,11 @@ def test_how_often_a_watch_was_interrupted(lists: int, failures: int, words: str
 @pytest.mark.parametrize("state", ["stale", "denied", "starting"])
 def test_none_is_not_said_while_something_is_amiss(state: State) -> None:
     (kind,) = kinds_of({"pods": Watched(Freshness(state))})
+    assert interruptions_in_words(kind) == "\N{EN DASH}"
+
+
+def test_what_is_not_served_cannot_be_interrupted() -> None:
+    (kind,) = kinds_of({"csinodes": replace(NOT_SERVED, failures=4)})
     assert interruptions_in_words(kind) == "\N{EN DASH}"
 
 

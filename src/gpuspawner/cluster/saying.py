@@ -186,6 +186,9 @@ def _size_in_words(pool: ClusterPool) -> str:
 
 def interruptions_in_words(kind: ClusterKind) -> str:
     """How often a watch was interrupted: ``read anew 2 times, 5 attempts failed``."""
+    if kind.state == "not-served":
+        # To ask now and then whether it is served by now fails, and nothing is interrupted by that.
+        return "\N{EN DASH}"
     words = []
     if kind.restarts:
         many = ngettext("read anew {count} time", "read anew {count} times", kind.restarts)
