@@ -15,6 +15,7 @@ from gpuspawner.simcluster.apimachinery.resources import (
     ResourceType,
 )
 from gpuspawner.simcluster.apimachinery.status import ApiError
+from gpuspawner.simcluster.storage.pod_security import check_pod_security
 from gpuspawner.simcluster.storage.store import Store
 
 
@@ -295,3 +296,36 @@ def test_a_namespace_enforces_its_pod_security_standard(
     assert caught.value.code == 403
     violates = f'pods "p" is forbidden: violates PodSecurity "{level}:latest": {words}'
     assert caught.value.message == violates
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "words"),
+    [
+        pytest.param("enforce", "strict", "one of privileged, baseline, restricted", id="a typo"),
+        pytest.param("enforce", "", "one of privileged, baseline, restricted", id="nothing"),
+        pytest.param("warn", "Baseline", "one of privileged, baseline, restricted", id="a capital"),
+        pytest.param("enforce-version", "1.30", '"latest" or "v1.x"', id="a version without its v"),
+    ],
+)
+def test_a_namespace_may_not_ask_for_a_pod_security_standard_that_there_is_not(
+    store: Store, label: str, value: str, words: str
+) -> None:
+    field = f"pod-security.kubernetes.io/{label}"
+    meta = {"labels": {field: value}}
+    why = f'metadata.labels[{field}]: Invalid value: "{value}": must be {words}'
+    with pytest.raises(ApiError) as created:
+        store.create(NAMESPACES, None, {"metadata": {"name": "new", **meta}})
+    with pytest.raises(ApiError) as patched:
+        store.patch(NAMESPACES, None, "default", {"metadata": meta})
+    for name, caught in (("new", created), ("default", patched)):
+        assert (caught.value.code, caught.value.reason) == (422, "Invalid")
+        assert caught.value.message == f'Namespace "{name}" is invalid: {why}'
+    create_pod(store)
+
+
+def test_a_level_that_there_is_not_counts_as_the_strictest() -> None:
+    """The real API server may have kept one from before it looked at them."""
+    pod: Object = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "notebook"}]}}
+    labels = {"pod-security.kubernetes.io/enforce": "restrictd"}
+    with pytest.raises(ApiError, match='violates PodSecurity "restricted:latest"'):
+        check_pod_security(pod, pod["spec"]["containers"], labels)

@@ -3,10 +3,14 @@
 The level is the namespace's label ``pod-security.kubernetes.io/enforce``, as in a real cluster. Of
 the standards' checks those are here that a notebook's pod can run into; host ports, AppArmor,
 SELinux, ``procMount``, sysctls and Windows are not looked at.
+
+What is no level is refused when a namespace is written. In one that has it all the same, the pods
+are held to ``restricted`` (``ParseLevel`` in k8s.io/pod-security-admission's ``api/helpers.go``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -15,6 +19,8 @@ from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.apimachinery.status import forbidden
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
+_MODES = (ENFORCE, "pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/warn")
+_VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 
 _BASELINE_CAPABILITIES = frozenset(
     {
@@ -60,11 +66,34 @@ def check_pod_security(pod: Object, containers: Iterable[Object], labels: dict[s
         labels: those of its namespace.
     """
     level = labels.get(ENFORCE, "privileged")
+    level = level if level in _CHECKS else "restricted"
     every = list(containers)
     found = [f"{what} ({detail})" for check in _CHECKS[level] for what, detail in check(pod, every)]
     if found:
         why = f'violates PodSecurity "{level}:latest": {", ".join(found)}'
         raise forbidden(PODS, pod["metadata"]["name"], why)
+
+
+def level_problems(labels: dict[str, str]) -> list[tuple[str, str, str]]:
+    """What is wrong with a namespace's labels, as the causes of a Status object.
+
+    Args:
+        labels: those of the namespace.
+    """
+    problems: list[tuple[str, str, str]] = []
+    for mode in _MODES:
+        level, version = labels.get(mode, "privileged"), labels.get(f"{mode}-version", "latest")
+        if level not in _CHECKS:
+            problems.append(_invalid(mode, level, f"must be one of {', '.join(_CHECKS)}"))
+        if not _VERSION.fullmatch(version):
+            words = 'must be "latest" or "v1.x"'
+            problems.append(_invalid(f"{mode}-version", version, words))
+    return problems
+
+
+def _invalid(label: str, value: str, words: str) -> tuple[str, str, str]:
+    field = f"metadata.labels[{label}]"
+    return field, "FieldValueInvalid", f'Invalid value: "{value}": {words}'
 
 
 def _host_namespaces(pod: Object, _: list[Object]) -> Violations:

@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from gpuspawner.simcluster.apimachinery.objects import Object
-from gpuspawner.simcluster.apimachinery.resources import PODS, SERVICES, ResourceType
+from gpuspawner.simcluster.apimachinery.resources import NAMESPACES, PODS, SERVICES, ResourceType
 from gpuspawner.simcluster.apimachinery.status import bad_request, invalid
 from gpuspawner.simcluster.storage.defaults import containers
+from gpuspawner.simcluster.storage.pod_security import level_problems
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -52,6 +53,9 @@ def check_object(resource: ResourceType, obj: Object) -> None:
     problems = [*_name_problems(resource, name), *_label_problems(meta.get("labels") or {})]
     if resource is PODS:
         problems += _pod_problems(obj)
+    if resource is NAMESPACES and not problems:
+        # As an admission plugin of the real one does, which comes after these checks.
+        problems += level_problems(meta.get("labels") or {})
     if problems:
         raise invalid(resource.qualified_kind, name, *problems)
 
