@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from contextvars import copy_context
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +23,18 @@ async def a_spawner(**traits: Any) -> SpeakingKubeSpawner:
     return spawner
 
 
+class Handler(SimpleNamespace):
+    """JupyterHub's, as far as it is looked at."""
+
+    current_user = SimpleNamespace(name="ada")
+
+    def reverse_url(self, *names: str) -> str:
+        return "/".join(("", *names))
+
+
 def a_request(header: str | None) -> Any:
     headers = {} if header is None else {"Accept-Language": header}
-    return SimpleNamespace(request=SimpleNamespace(headers=headers))
+    return Handler(request=SimpleNamespace(headers=headers))
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +97,9 @@ async def test_a_state_without_a_language_that_there_is(kept: dict[str, Any]) ->
 async def test_a_form_after_a_refused_start_is_in_the_language_of_that_start() -> None:
     """JupyterHub makes the default server's, whichever server was refused."""
     default, named = await a_spawner(), await a_spawner()
-    user = SimpleNamespace(spawners={"": default, "named": named, "stock": KubeSpawner(_mock=True)})
+    user = SimpleNamespace(
+        name="ada", spawners={"": default, "named": named, "stock": KubeSpawner(_mock=True)}
+    )
     default.user = user
     assert default.language_of_form == "en"
     default.handler = a_request("en")
@@ -109,3 +122,30 @@ def _of_a_form(spawner: SpeakingKubeSpawner) -> str:
 async def test_a_template_has_its_words_in_the_language_of_the_start() -> None:
     spawner = await a_spawner(default_language="de")
     assert spawner.gettext("Choose again") == "Neu auswählen"
+
+
+async def test_a_form_after_a_refused_start_has_the_links_of_its_request_and_not_the_request() -> (
+    None
+):
+    spawner = await a_spawner()
+    spawner.user = SimpleNamespace(name="ada", spawners={"": spawner})
+    watches: list[asyncio.Task[Any]] = []
+    over = asyncio.Event()
+
+    async def start() -> weakref.ref[Any]:
+        spawner.handler = a_request("de")
+        spawner.start()
+        # What a start begins may go on for as long as the hub does, with this context.
+        watches.append(asyncio.create_task(over.wait()))
+        kept = weakref.ref(spawner.handler)
+        spawner.handler = None
+        return kept
+
+    # The answer that JupyterHub gives to a form is in the task that waits for the start.
+    kept = await asyncio.create_task(start())
+    gc.collect()
+    assert kept() is None
+    assert spawner.links is not None
+    assert (spawner.links.style, spawner.links.is_own) == ("/gpuspawner-form/form.css", True)
+    over.set()
+    await asyncio.gather(*watches)

@@ -79,7 +79,7 @@ class RefusingKubeSpawner(WaitingKubeSpawner):
                 refusal = refusal.with_code()
             raise refusal from refused.__cause__
         self._options_that_started = self.user_options
-        self._began_by = None  # whoever asked for it has their answer
+        self._links = None  # whoever asked for it has their answer
         return url
 
     async def _in_full(self, refused: SpawnRefusedError) -> SpawnRefusedError:

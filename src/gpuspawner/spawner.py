@@ -86,8 +86,7 @@ class GPUSpawner(OfferingKubeSpawner):
             offers = await self.offers()
             counts().shown(offers)
             asked = self.asked_for
-            links = form.page_links(asked.asked_by, self.user.name, asked.name)
-            html = form.render(offers, self._preselection(self.catalog), links)
+            html = form.render(offers, self._preselection(self.catalog), asked.links)
             return form.form_text(html, self.user.name, asked.name)
 
     async def _start(self) -> Any:

@@ -13,12 +13,26 @@ from typing import Any
 
 from traitlets import Enum
 
+from gpuspawner.form import PageLinks, page_links
 from gpuspawner.language import ENGLISH, LANGUAGES, accepted, gettext, speaking
 from gpuspawner.outages import LastingKubeSpawner
 
 _STATE_KEY = "gpuspawner_language"
-_answered: ContextVar[tuple[Any, Any]] = ContextVar("answered", default=(None, None))
-"""The spawner and the handler of the request that a task answers."""
+
+
+class _Answered:
+    """The handler of the request that a task answers, and the spawner; neither once it is over.
+
+    A watch that a request began has it in its context for as long as the hub lives.
+    """
+
+    __slots__ = ("handler", "spawner")
+
+    def __init__(self, spawner: Any = None, handler: Any = None) -> None:
+        self.spawner, self.handler = spawner, handler
+
+
+_answered: ContextVar[_Answered] = ContextVar("answered", default=_Answered())  # noqa: B039 - never changed
 
 
 class SpeakingKubeSpawner(LastingKubeSpawner):
@@ -39,7 +53,7 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
 
     _handler: Any = None
     _language: str | None = None
-    _began_by: Any = None
+    _links: PageLinks | None = None
     _began_with: dict[str, Any] | None = None
     _spoke_at = float("-inf")
 
@@ -54,13 +68,16 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
     @handler.setter
     def handler(self, handler: Any) -> None:
         self._handler = handler
-        _answered.set((self, handler))
+        answered = _answered.get()
+        if handler is None and answered.spawner is self:
+            answered.spawner = answered.handler = None
+        _answered.set(_Answered(self, handler))
 
     @property
     def request_handler(self) -> Any:
         """The handler of the request that this task answers with this server, if it does."""
-        spawner, handler = _answered.get()
-        return handler if spawner is self else None
+        answered = _answered.get()
+        return answered.handler if answered.spawner is self else None
 
     @property
     def language(self) -> str:
@@ -93,12 +110,13 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         return max(began, key=lambda each: each._spoke_at, default=self)
 
     @property
-    def asked_by(self) -> Any:
-        """JupyterHub's handler of the request, or else of that which began the last start.
+    def links(self) -> PageLinks | None:
+        """Those of the page that the request asks for, or else of that which began the last start.
 
         None if there was none, as with a start by the hub itself.
         """
-        return self._began_by if self.request_handler is None else self.request_handler
+        handler = self.request_handler
+        return self._links if handler is None else self._links_of(handler)
 
     @property
     def refused_options(self) -> dict[str, Any] | None:
@@ -108,6 +126,9 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
     def language_for(self, handler: Any) -> str:
         """The language in which a request that JupyterHub handles is to be answered."""
         return accepted(handler.request.headers.get("Accept-Language"), self.default_language)
+
+    def _links_of(self, handler: Any) -> PageLinks | None:
+        return page_links(handler, self.user.name, self.name) if handler is not None else None
 
     def gettext(self, message: str) -> str:
         """A message in the language of the start, for templates."""
@@ -121,7 +142,8 @@ class SpeakingKubeSpawner(LastingKubeSpawner):
         that is the one that was cut off.
         """
         self._language, self._spoke_at = self.language, time.monotonic()
-        self._began_by, self._began_with = self.request_handler, self.user_options
+        # Not the handler: it would be kept until the next start.
+        self._links, self._began_with = self._links_of(self.request_handler), self.user_options
         with speaking(self._language):
             return super().start()
 

@@ -62,7 +62,7 @@ def page_links(handler: Any, user_name: str, server_name: str) -> PageLinks | No
             choose=handler.reverse_url(CHOOSE),
             live=_live(handler, user_name, server_name),
             server=server_name,
-            is_own=handler.current_user.name == user_name,
+            is_own=getattr(handler.current_user, "name", None) == user_name,
         )
     except KeyError:
         return None
