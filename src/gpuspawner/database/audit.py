@@ -1,4 +1,7 @@
-"""Who changed the access, and who wanted to: to the log and to a table, and never taken back."""
+"""Who changed the access, and who wanted to: to the log and to a table.
+
+A change is never taken back; of refusals the table keeps the last ones (`pruning`).
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
 from gpuspawner.database.engines import writing
 from gpuspawner.database.migrating import migrate
+from gpuspawner.database.pruning import prune
 from gpuspawner.database.rows import (
     entry_of,
     revision_of,
@@ -37,6 +38,8 @@ _LONGEST: Final = 2000
 _MOST_CHANGES: Final = 200
 _MOST_REFUSALS: Final = 60
 """Of one person in a minute that are kept as rows: whoever can sign in can be refused for ever."""
+_PRUNED_EVERY: Final = 30
+"""Of those: to find what is too much takes some milliseconds, in which nobody else can write."""
 
 _log = logging.getLogger(AUDIT_LOG)
 
@@ -177,7 +180,8 @@ class AccessStore:
     ) -> None:
         """Note that somebody was refused a change.
 
-        It is in the log only where the database is away, or where they are refused too often.
+        It is in the log only where the database is away, or where they are refused too often, and
+        after a while in any case (`gpuspawner.database.pruning`).
         """
         entry = AuditEntry(
             self._now(),
@@ -189,15 +193,18 @@ class AccessStore:
             parent=parent,
         )
         _log.info("%s", entry.line())
-        if code == "database-away" or not self._is_kept(entry):
+        if code == "database-away" or (number := self._number(entry)) > _MOST_REFUSALS:
             return
         try:
             with self._writing() as connection:
                 connection.execute(insert(audit), row_of_entry(entry))
+                if number % _PRUNED_EVERY == 1:
+                    prune(connection, entry.who, entry.at)
         except DatabaseAwayError as error:
             _log.warning("This is in the log only, since %s", error)
 
-    def _is_kept(self, entry: AuditEntry) -> bool:
+    def _number(self, entry: AuditEntry) -> int:
+        """Of a refusal among that person's in this minute."""
         minute = entry.at.replace(second=0, microsecond=0)
         with self._guard:
             if minute != self._minute:
@@ -206,7 +213,7 @@ class AccessStore:
             number = self._refusals[entry.who]
         if number == _MOST_REFUSALS + 1:
             _log.warning("Refusals of %r are in the log only for the rest of the minute", entry.who)
-        return number <= _MOST_REFUSALS
+        return number
 
     def close(self) -> None:
         """Let go of every connection; the next use makes new ones."""
