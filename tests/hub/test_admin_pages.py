@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
 
 from gpuspawner.access import PAGE
 from gpuspawner.hub.admin import pages
@@ -100,6 +102,42 @@ async def test_a_change_needs_the_token_against_forgery(hub: Hub) -> None:
     assert answer.status == 403
     entry = await audit(hub)
     assert (entry.who, entry.code) == (ADMIN, "no-xsrf-token")
+
+
+async def test_a_change_by_nobody_is_noted_as_such(hub: Hub) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession() as nobody:
+        for method, path in (("POST", "gpuspawner/admin/rules"), ("PUT", "api/gpuspawner/access")):
+            before = await audit(hub)
+            url = f"{hub.base}hub/{path}"
+            async with nobody.request(method, url, data=b"{}", headers=headers) as answer:
+                assert answer.status == 403
+            entry = await audit(hub)
+            assert entry != before
+            assert (entry.who, entry.code) == ("", "not-signed-in")
+
+
+@pytest.mark.parametrize(
+    ("refused", "code", "reason"),
+    [
+        pytest.param(None, "http-400", "Invalid unicode in _xsrf: b'\\xff'", id="what is no text"),
+        pytest.param((403, "not you"), "forbidden", "not you", id="what JupyterHub forbids"),
+        pytest.param((503,), "http-503", "", id="a fault"),
+    ],
+)
+async def test_a_change_that_jupyterhub_refuses_is_noted_with_its_reason(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, refused: Any, code: str, reason: str
+) -> None:
+    admin = await hub.visitor(ADMIN)
+
+    def refuse(_: object) -> None:
+        raise web.HTTPError(*refused)
+
+    if refused is not None:
+        monkeypatch.setattr(BaseHandler, "_resolve_roles_and_scopes", refuse)
+    await admin._send("POST", "hub/gpuspawner/admin/rules?_xsrf=%FF", data={"do": "new"})
+    entry = await audit(hub)
+    assert (entry.who, entry.code, entry.reason) == (ADMIN, code, reason)
 
 
 async def test_an_admin_no_more_may_not_any_more(hub: Hub) -> None:

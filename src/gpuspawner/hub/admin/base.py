@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from http import HTTPStatus
 from typing import Any
 
 from jupyterhub import orm
@@ -56,16 +57,39 @@ class AccessPage:
     log: Any
     request: Any
     _whom: Known | None = None
+    _is_forged = False
 
     async def prepare(self) -> None:
-        """JupyterHub's, and that a change is noted which another site's page asked for."""
+        """JupyterHub's, and that a change is noted which it does not let through to us."""
         try:
             await super().prepare()  # type: ignore[misc] # of the handler beside it
-        except web.HTTPError:
-            if self.request.method in _CHANGING and self.current_user is not None:
-                words = "the token is missing that our own pages send along"
-                await self.in_force.refused(self.who, "edit", "no-xsrf-token", words)
+        except web.HTTPError as error:
+            await self._note(error)
             raise
+        if self.current_user is None:
+            # Refused by what the methods are decorated with.
+            await self._note(web.HTTPError(HTTPStatus.FORBIDDEN))
+
+    def check_xsrf_cookie(self) -> None:
+        """JupyterHub's, and that it is known what was refused there."""
+        try:
+            super().check_xsrf_cookie()  # type: ignore[misc] # of the handler beside it
+        except web.HTTPError as error:
+            self._is_forged = error.status_code == HTTPStatus.FORBIDDEN
+            raise
+
+    async def _note(self, error: web.HTTPError) -> None:
+        if self.request.method not in _CHANGING:
+            return
+        code = f"http-{error.status_code}"
+        words = error.log_message % error.args if error.log_message else error.reason or ""
+        if error.status_code == HTTPStatus.FORBIDDEN:
+            code, words = "forbidden", words or "JupyterHub does not let them ask for this"
+            if self.current_user is None:
+                code, words = "not-signed-in", "nobody is signed in, or not any more"
+            elif self._is_forged:
+                code, words = "no-xsrf-token", "the token is missing that our own pages send along"
+        await self.in_force.refused(self.who, "edit", code, words)
 
     @property
     def in_force(self) -> InForce:
@@ -102,7 +126,12 @@ class AccessPage:
 
     @property
     def who(self) -> str:
-        """The name of who asks, as the audit has it; a service is said to be one."""
+        """The name of who asks, as the audit has it; a service is said to be one.
+
+        Empty if nobody is signed in.
+        """
+        if self.current_user is None:
+            return ""
         kind = getattr(self.current_user, "kind", "user")
         name = self.current_user.name
         return f"service {name}" if kind == "service" else str(name)
