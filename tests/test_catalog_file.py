@@ -265,6 +265,55 @@ async def test_a_file_that_hangs_holds_nobody_up_and_comes_back(
     assert await looked_at(file, time) == "Other"
 
 
+async def test_one_that_hangs_from_the_first_does_not_hold_the_event_loop_either(
+    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = a_file(path, time)
+    monkeypatch.setattr("gpuspawner.catalog_file._FIRST_PATIENCE", 0.01)
+    hangs, read = threading.Event(), file._content
+
+    def content() -> str | CatalogError:
+        hangs.wait(30)
+        return read()
+
+    monkeypatch.setattr(file, "_content", content)
+    await file.fresh()
+    with pytest.raises(CatalogError, match="could not be read in time"):
+        file.load()
+    assert not file.is_missing, "that cannot be told"
+    assert not hangs.is_set()
+    hangs.set()
+    monkeypatch.setattr("gpuspawner.catalog_file._FIRST_PATIENCE", 30)
+    assert await looked_at(file, time) == "Plain"
+
+
+async def test_whether_there_is_one_is_told_without_looking(
+    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.unlink()
+    file = a_file(path, time)
+    assert file.is_missing, "the first to ask looks"
+    looks = []
+    monkeypatch.setattr(file, "_look", lambda: looks.append(1))
+    assert file.is_missing
+    assert not looks
+    monkeypatch.undo()
+    for is_there in (True, False, True):
+        path.write_text(GOOD % "Plain") if is_there else path.unlink()
+        time.seconds += 1
+        await file.fresh()
+        assert file.is_missing is not is_there
+        assert file.status.catalog is not None, "one that goes takes nothing away"
+
+
+async def test_one_that_is_there_and_cannot_be_read_is_not_missing(path: Path, time: Time) -> None:
+    path.unlink()
+    path.mkdir()
+    file = a_file(path, time)
+    assert not file.is_missing
+    assert "cannot be read: Is a directory" in str(file.status.problem)
+
+
 async def test_all_who_ask_at_once_share_one_look(
     path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ _MOST_WAITS: Final = 5
 _FIRST_PATIENCE: Final = 10.0
 """Seconds for which the first look is waited for: there is nothing to go on with instead."""
 
+_MISSING: Final = (FileNotFoundError, NotADirectoryError)
+
 Read = Callable[[str, str], Catalog]
 """From a text, and the name of its file, to the catalog; raises CatalogError."""
 
@@ -39,6 +41,7 @@ class CatalogStatus:
         problem: what is wrong with the file as it is now; None if it is the one in force.
         problem_since: when the file was first found bad, after it was last good.
         sha256: of the file's text that is in force, in hex.
+        is_missing: whether there is no file now.
     """
 
     catalog: Catalog | None = None
@@ -46,6 +49,7 @@ class CatalogStatus:
     problem: CatalogError | None = None
     problem_since: datetime | None = None
     sha256: str = ""
+    is_missing: bool = False
 
 
 class CatalogFile:
@@ -81,14 +85,19 @@ class CatalogFile:
         """As of the last look; to read it costs nothing and touches nothing."""
 
     def load(self) -> Catalog:
-        """The catalog in force; the file is read on this thread if it never was.
+        """The catalog in force; the file is read on this thread if nobody ever began to.
 
         Raises:
-            CatalogError: there never was a good one.
+            CatalogError: there never was a good one, or it is still being read for the first time.
         """
-        if self._is_unknown:
-            self._polled.now()
+        self._look_first()
         return self.catalog
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no file, as of the last look, which is had as in `load`."""
+        self._look_first()
+        return self.status.is_missing
 
     @property
     def catalog(self) -> Catalog:
@@ -110,6 +119,11 @@ class CatalogFile:
     @property
     def _is_unknown(self) -> bool:
         return self.status.catalog is None and self.status.problem is None
+
+    def _look_first(self) -> None:
+        # One that is under way may hang, and this may be the event loop.
+        if self._is_unknown and not self._polled.is_under_way:
+            self._polled.now()
 
     def _look(self) -> None:
         """Read the file, and take it if it has changed and stays as it is."""
@@ -149,7 +163,9 @@ class CatalogFile:
     def _accept(self, catalog: Catalog, digest: str) -> None:
         before, now = self.status, self._now()
         if before.catalog == catalog:
-            self.status = replace(before, problem=None, problem_since=None, sha256=digest)
+            self.status = replace(
+                before, problem=None, problem_since=None, sha256=digest, is_missing=False
+            )
             if before.problem is not None:
                 self._log.info("The catalog is valid again, and as before")
             return
@@ -161,7 +177,10 @@ class CatalogFile:
     def _refuse(self, error: CatalogError) -> None:
         before = self.status
         self.status = replace(
-            before, problem=error, problem_since=before.problem_since or self._now()
+            before,
+            problem=error,
+            problem_since=before.problem_since or self._now(),
+            is_missing=isinstance(error.__cause__, _MISSING),
         )
         if before.catalog is not None:
             self._log.error(

@@ -85,6 +85,11 @@ class InForce:
         """As of the last time that anybody needed it; nothing is read."""
         return InForceStatus(self.mode, self._file.status, self._latest.status, self._combined())
 
+    @property
+    def is_file_missing(self) -> bool:
+        """Whether there is no catalog file, as of the last look; if there was none, one is had."""
+        return self._file.is_missing
+
     async def fresh(self) -> InForceStatus:
         """What is in force now: no older than a second, if file and database answer in two."""
         if self.mode == PAGE:

@@ -95,9 +95,9 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
         Raises:
             CatalogError: it was never loaded and cannot be.
         """
-        path, listed = Path(self.catalog_file), self._profile_list
-        is_needed = not listed.is_set or self.catalog_file != DEFAULT_CATALOG or path.exists()
-        own = self.in_force.load() if is_needed else None
+        listed, file = self._profile_list, self.in_force
+        may_be_missing = listed.is_set and self.catalog_file == DEFAULT_CATALOG
+        own = None if may_be_missing and file.is_file_missing else file.load()
         return listed.beside(own, self.person) if listed.is_set or own is None else own
 
     @property

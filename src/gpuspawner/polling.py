@@ -49,6 +49,12 @@ class Polled:
         with self._looking:
             self._look()
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether somebody looks at this moment."""
+        running = self._running
+        return self._looking.locked() or (running is not None and not running.done())
+
     async def fresh(self, patience: float | None = None) -> None:
         """Return when there was a look within the last period, or patience is at its end."""
         running = self._under_way()

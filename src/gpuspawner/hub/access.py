@@ -61,7 +61,7 @@ def list_of(hub: JupyterHub) -> HubList:
     spawner_class: type[GPUSpawner] = hub.spawner_class
     given = _setting(spawner_class, hub.config, "profile_list") or None
     path = _setting(spawner_class, hub.config, "catalog_file")
-    has_catalog = given is None or path != DEFAULT_CATALOG or Path(path).exists()
+    has_catalog = given is None or path != DEFAULT_CATALOG or not in_force_of(hub).is_file_missing
     return HubList(given, spawner_class, has_catalog)
 
 
