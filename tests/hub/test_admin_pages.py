@@ -14,7 +14,8 @@ import pytest_asyncio
 from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
-from gpuspawner.access import PAGE
+from gpuspawner.access import PAGE, Draft, as_written
+from gpuspawner.hub.access import in_force_of
 from gpuspawner.hub.admin import pages
 from gpuspawner.hub.admin.rights import READ, ROLE
 from gpuspawner.simcluster.cluster import SimCluster
@@ -243,6 +244,31 @@ async def test_the_second_of_two_admins_sees_what_the_first_saved(hub: Hub) -> N
         "is gone: group first may have cpu" in answer.text
     )
     assert (await press(second, answer, "save", why="both agree")).status == 200
+
+
+async def test_what_another_process_saved_is_shown_before_this_one_knows_of_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, known = await hub.visitor(ADMIN), in_force_of(hub.app)
+    page = await added(admin, "ours", "cpu")
+    effective = (await known.fresh()).effective
+    assert effective is not None
+    theirs = {"groups": ["theirs"], "profiles": ["cpu"]}
+    rules = (*as_written(effective.catalog.access), theirs)
+    parent = effective.revision.number if effective.revision is not None else 0
+    # Nobody looks into the database until the answer is there.
+    monkeypatch.setattr(known._latest._polled, "_period", 1e9)
+    draft = Draft(rules, parent, "grace", "elsewhere")
+    saved = await asyncio.to_thread(known.store.save, draft, effective.file)
+    answer = await press(admin, page, "save", why="mine")
+    assert known.status.effective is effective, "it does not know as yet"
+    assert answer.status == 409
+    preview = answer.text.partition('id="preview"')[2].partition("</section>")[0]
+    number = len(rules)
+    assert f"Rule {number} was: group theirs may have cpu; it is now: group ours" in preview
+    monkeypatch.undo()
+    answer = await press(admin, answer, "save", why="mine, all the same")
+    assert f"saved={saved.number + 1}" in answer.url
 
 
 async def test_what_is_written_by_people_is_never_html(hub: Hub) -> None:

@@ -205,15 +205,16 @@ class RulesHandler(AdminPageHandler):
     async def _show_conflict(self, draft: Draft, theirs: Revision | None, why: str) -> None:
         """Show the other's revision, and the draft as what it would make of theirs."""
         status = await self.in_force.fresh()
-        effective = status.effective
-        if effective is None:
+        if status.effective is None:
             raise web.HTTPError(503, _("The catalog cannot be read at the moment."))
+        # Not what is in force here: this process may learn of theirs a second later.
+        effective = await asyncio.to_thread(access.effective, status.effective.file, theirs)
+        status = replace(status, effective=effective)
         presented: PresentedRevision | None = None
         if theirs is not None:
             before = await self._before(draft.parent, theirs)
             presented = await asyncio.to_thread(present_revision, theirs, before)
-        parent = theirs.number if theirs is not None else revision_number(effective)
-        draft = replace(draft, parent=parent, restores=None)
+        draft = replace(draft, parent=revision_number(effective), restores=None)
         await self._show_draft(status, effective, draft, code=409, conflict=presented, why=why)
 
     async def _before(self, parent: int, theirs: Revision) -> Any:
