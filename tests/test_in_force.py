@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 # ruff: noqa: ASYNC240 - the files are a test's own
+import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gpuspawner.access import GIT, PAGE, Draft, Mode, as_written
+from gpuspawner.access import GIT, PAGE, Draft, Effective, Mode, as_written, effective
 from gpuspawner.catalog import Catalog, CatalogError, read_catalog
 from gpuspawner.catalog_file import CatalogFile
 from gpuspawner.database import AccessStore, ConflictError, engine_for
@@ -99,6 +101,55 @@ async def test_an_edit_is_in_force_here_at_once_and_elsewhere_at_the_next_look(
     assert may(await in_force(restarted)) == ["big"]
     catalog = await in_force(restarted)
     assert await in_force(restarted) is catalog, "the same as long as nothing changes"
+
+
+async def test_what_follows_of_an_edit_is_not_worked_out_on_the_event_loop(
+    process: Callable[..., InForce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = process()
+    before = (await here.fresh()).effective
+    started, go_on = threading.Event(), threading.Event()
+
+    def worked_out(*given: Any) -> Effective:
+        assert asyncio._get_running_loop() is None
+        started.set()
+        assert go_on.wait(30)
+        return effective(*given)
+
+    monkeypatch.setattr("gpuspawner.in_force.effective", worked_out)
+    saved = asyncio.create_task(here.save(draft(BIG)))
+    await asyncio.to_thread(started.wait, 30)
+    # A form and a scrape of /hub/metrics do not wait for it either.
+    assert here.status.effective is before
+    assert may(here.load()) == ["cpu"]
+    go_on.set()
+    await saved
+    assert may(here.load()) == ["big"]
+
+
+async def test_who_began_before_an_edit_does_not_take_it_back(
+    process: Callable[..., InForce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = process()
+    file = (await here.fresh()).file.catalog
+    assert file is not None
+    saved, lock = here.store.save(draft(BIG), file), here._combining
+
+    class Late:
+        """Another thread saves and is done before this one has its turn."""
+
+        def __enter__(self) -> None:
+            monkeypatch.setattr(here, "_combining", lock)
+            here._latest.saved(saved)
+            here._combined()
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    monkeypatch.setattr(here, "_combining", Late())
+    here._combined()
+    assert may(here.load()) == ["big"]
 
 
 async def test_the_second_of_two_admins_is_told(process: Callable[..., InForce]) -> None:

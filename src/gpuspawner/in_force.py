@@ -82,8 +82,8 @@ class InForce:
 
     @property
     def status(self) -> InForceStatus:
-        """As of the last time that anybody needed it; nothing is read."""
-        return InForceStatus(self.mode, self._file.status, self._latest.status, self._combined())
+        """As of the last time that anybody needed it; nothing is read, and nothing waited for."""
+        return InForceStatus(self.mode, self._file.status, self._latest.status, self._at_hand())
 
     @property
     def is_file_missing(self) -> bool:
@@ -107,7 +107,7 @@ class InForce:
             CatalogError: there never was a good catalog, or the access was never known.
         """
         self._file.load()
-        found = self._combined()
+        found = self._at_hand() or self._combined()
         if found is None:
             status = self._latest.status
             words = f"cannot be read: {status.problem or 'it has not answered yet'}"
@@ -148,12 +148,16 @@ class InForce:
             or found.revision is not revision
         )
 
+    def _at_hand(self) -> Effective | None:
+        """As `fresh` has combined it: of a thousand rules that takes too long for an event loop."""
+        return self._effective if self.mode == PAGE else self._combined()
+
     def _combined(self) -> Effective | None:
-        catalog, access = self._file.status.catalog, self._latest.status
-        if catalog is None or (self.mode == PAGE and not access.is_known):
-            return None
-        revision = access.revision if self.mode == PAGE else None
         with self._combining:
+            catalog, access = self._file.status.catalog, self._latest.status
+            if catalog is None or (self.mode == PAGE and not access.is_known):
+                return None
+            revision = access.revision if self.mode == PAGE else None
             found = self._effective
             if found is None or found.file is not catalog or found.revision is not revision:
                 before, found = found, effective(catalog, revision)
