@@ -252,3 +252,25 @@ async def test_admission_refuses_what_it_does_not_know(
     answer = await server.api.ask("POST", server.pods, pod)
     assert (answer.code, answer.body["reason"]) == (403, "Forbidden")
     assert answer.message == f'pods "p" is forbidden: {words}'
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "words"),
+    [
+        ("enforce", "strict", "must be one of privileged, baseline, restricted"),
+        ("warn", "", "must be one of privileged, baseline, restricted"),
+        ("audit-version", "1.30", 'must be "latest" or "v1.x"'),
+    ],
+)
+async def test_a_namespace_cannot_ask_for_pod_security_that_there_is_not(
+    server: Server, label: str, value: str, words: str
+) -> None:
+    field, name = f"pod-security.kubernetes.io/{label}", server.namespace
+    patch = {"metadata": {"labels": {field: value}}}
+    path = f"/api/v1/namespaces/{name}"
+    answer = await server.api.ask("PATCH", path, patch, content_type=MERGE)
+    assert (answer.code, answer.body["reason"]) == (422, "Invalid")
+    where, what = f"metadata.labels[{field}]", f'Invalid value: "{value}": {words}'
+    assert answer.message == f'Namespace "{name}" is invalid: {where}: {what}'
+    [cause] = answer.body["details"]["causes"]
+    assert cause == {"reason": "FieldValueInvalid", "field": where, "message": what}
