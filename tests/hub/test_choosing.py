@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 
 from .conftest import Answer, Hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_IMPORTED = re.compile(r'^import .* from "([^"]+)";$', re.MULTILINE)
+"""Of a script that is a module."""
 
 
 class Form(HTMLParser):
@@ -209,10 +212,16 @@ async def test_all_that_the_page_asks_for_is_there_under_the_base_url(
     page = (await visitor.get("hub/spawn")).text
     ours = {each for each in Form(page).addresses if "gpuspawner" in each and "choose" not in each}
     assert {re.sub(r".*/", "", each) for each in ours} >= {"form.css", "form.js"}
-    for address in ours:
+    found, unread = set(ours), list(ours)
+    while unread:
+        address = unread.pop()
         answer = await visitor.get(address.removeprefix("/base/"))
         assert answer.status == 200, address
         assert answer.headers["Cache-Control"] in ("no-cache", "no-store")
+        imported = {urljoin(address, path) for path in _IMPORTED.findall(answer.text)} - found
+        unread += imported
+        found |= imported
+    assert {re.sub(r".*/", "", each) for each in found} >= {"words.js", "cards.js"}
 
 
 class Patience:

@@ -1,17 +1,11 @@
 // What makes the form more comfortable; all of it can be done without.
-"use strict";
+import { filled } from "./words.js";
 
-(function () {
-  const form = document.getElementById("gpuspawner");
-  if (!form) return;
+function comfort(form) {
   const words = form.dataset;
   const news = document.getElementById("gpuspawner-news");
   const cards = Array.from(form.querySelectorAll(".gpuspawner-card"));
   const radioOf = (slug) => document.getElementById(`gpuspawner-${slug}`);
-
-  function fill(text, values) {
-    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  }
 
   // The nearest alternative is a link to the form with that choice made: here it is made at once.
   form.addEventListener("click", function (event) {
@@ -108,7 +102,7 @@
     for (const kind of form.querySelectorAll(".gpuspawner-kind"))
       kind.hidden = !kind.querySelector(".gpuspawner-card:not([hidden])");
     found.textContent = wanted.length
-      ? fill(words.wordsFound, { shown, all: cards.length })
+      ? filled(words.wordsFound, { shown, all: cards.length })
       : "";
   }
 
@@ -124,4 +118,7 @@
       if (event.target.name === "profile" && query.value) find(query.value);
     });
   }
-})();
+}
+
+const form = document.getElementById("gpuspawner");
+if (form) comfort(form);
