@@ -19,7 +19,7 @@ from kubernetes_asyncio.client import (
 
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.cluster import SimCluster
-from gpuspawner.starting import hopeless
+from gpuspawner.starting.hopeless import unmounted, unplaced, unstarted
 
 from .conftest import HERE, NAMESPACE, Hub, configuration, running_hub
 
@@ -81,8 +81,10 @@ async def hub(cluster: SimCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     # Less than a start's whole time by far, so that none ends for want of time.
     c.KubeSpawner.start_timeout = 60
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SETTLING", "SYNCING", "GROWING"):
-            patch.setattr(hopeless, name, 1.0)
+        patch.setattr(unplaced, "SETTLING", 1.0)
+        patch.setattr(unplaced, "GROWING", 1.0)
+        patch.setattr(unmounted, "SETTLING", 1.0)
+        patch.setattr(unstarted, "SYNCING", 1.0)
         async with running_hub(cluster, c) as hub:
             yield hub
 

@@ -11,7 +11,7 @@ import pytest
 
 from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.resuming import ResumingKubeSpawner
-from gpuspawner.starting import failing_fast, hopeless
+from gpuspawner.starting import failing_fast
 from gpuspawner.starting.answering import AnsweringKubeSpawner
 from gpuspawner.starting.failing_fast import (
     FailingFastKubeSpawner,
@@ -20,7 +20,7 @@ from gpuspawner.starting.failing_fast import (
     events_of,
     unless_hopeless,
 )
-from gpuspawner.starting.hopeless import Hopeless
+from gpuspawner.starting.hopeless import Hopeless, unplaced
 from gpuspawner.starting.lost import Ran
 
 Json = dict[str, Any]
@@ -364,7 +364,7 @@ async def test_whether_a_node_may_be_on_its_way_unseen(
 async def test_a_start_for_which_a_node_may_come_is_not_ended_for_want_of_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hopeless, "GROWING", 0.0)
+    monkeypatch.setattr(unplaced, "GROWING", 0.0)
     refused = asyncio.create_task(run(Start(), lambda: Sight(NO_NODE)))
     with pytest.raises(SpawnRefusedError, match="No node of the cluster can ever run"):
         await refused

@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from gpuspawner.starting.hopeless import (
-    GROWING,
-    RETRYING,
-    SETTLING,
-    SYNCING,
-    Hopeless,
-    hopeless,
-)
+from gpuspawner.starting.hopeless import Hopeless, hopeless
+from gpuspawner.starting.hopeless.reasons import GROWING, RETRYING, SETTLING, SYNCING
 
 IMAGE = "quay.io/lab/torch:2"
 Json = dict[str, Any]
