@@ -1,0 +1,158 @@
+"""Where a draft stands in the cluster as it is: one verdict after another, until one decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from gpuspawner.capacity.denials import Denial, read_denial
+from gpuspawner.capacity.model import PodRequest
+from gpuspawner.catalog import START_A_NODE
+from gpuspawner.fit import (
+    Growth,
+    NodeTemplate,
+    SmallPool,
+    Verdict,
+    fits_somewhere,
+    fits_wherever,
+    growths,
+    makes_way,
+    promised_once,
+    too_small,
+)
+from gpuspawner.line import competitors, left_by
+from gpuspawner.offers.pools import node_templates
+from gpuspawner.offers.values import STARTS, Offer, Situation, Standing, View
+from gpuspawner.pod import keeping_off
+
+ADMISSION = "how the pod would be admitted"
+
+
+def judged(draft: Offer, situation: Situation) -> Offer:
+    """The offer that a draft comes to in the cluster as it is."""
+    view = situation.view
+    draft = replace(draft, freshness=view.freshness)
+    if draft.denial is not None:
+        standing = Standing.BUSY if draft.denial.quota else Standing.NEVER
+        return replace(draft, standing=standing)
+    if draft.plan is None:
+        return draft
+    request = draft.plan.request
+    if not view.freshness.is_live:
+        # Who waits goes first also where nothing is known.
+        return replace(draft, contenders=len(competitors(request, "", view.ahead, view.snapshot)))
+    found = view.verdict_on(request, view.snapshot)
+    left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
+    verdict, confined = left.verdict, keeping_off(request, left.avoids)
+    may_matter = verdict.fits is False or view.snapshot.assumed
+    templates = tuple(node_templates(situation.catalog)) if may_matter else ()
+    grown: tuple[Growth, ...] = ()
+    if verdict.fits is False and not verdict.refusal:
+        grown = growths(request, view.snapshot, templates)
+        grown = promised_once(grown, confined, view.snapshot, view.verdict_on, templates)
+    standing = _standing(verdict, grown)
+    if standing is Standing.EVICTS and left.avoids:
+        # Others may make way on just the nodes that it keeps off, which are for it all the same.
+        verdict = msgspec.structs.replace(
+            view.verdict_on(confined, view.snapshot),
+            devices=found.devices,
+            slots_if_empty=found.slots_if_empty,
+            slots_taken=found.slots_taken,
+        )
+        standing = _standing(verdict, grown)
+    if standing is Standing.CAN_START_NODE and START_A_NODE not in draft.profile.when_full:
+        standing = Standing.BUSY
+    if draft.unadmitted and standing in STARTS:
+        standing = Standing.UNKNOWN
+        unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
+        verdict = msgspec.structs.replace(
+            verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
+        )
+    if standing is Standing.CAN_START_NODE:
+        rivals = left.rivals + _wanting_a_node(view, templates)
+    else:
+        rivals = left.rivals
+    contenders = rivals or _contenders(standing, confined, verdict, view, templates)
+    if contenders:
+        standing = Standing.UNKNOWN
+    offer = replace(
+        draft,
+        standing=standing,
+        verdict=verdict,
+        growths=grown,
+        small_pools=_small_pools(standing, verdict, request, templates),
+        missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
+        contenders=contenders,
+        denial=_lasting_denial(verdict) if standing is Standing.NEVER else None,
+        ahead=len(competitors(request, "", view.ahead, view.snapshot)),
+        is_kept=bool(found.fits) and verdict.fits is False,
+        # Karpenter passes over pods that keep off a node by its name.
+        avoids=frozenset() if standing is Standing.CAN_START_NODE else left.avoids,
+    )
+    return replace(offer, node_takes=situation.measured.node_of(offer.pool_to_grow))
+
+
+def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
+    can_grow = any(not growth.hindrance and growth.is_certain for growth in grown)
+    may_grow = any(not growth.hindrance for growth in grown)
+    answers = (
+        (verdict.fits is None, Standing.UNKNOWN),
+        (verdict.fits, Standing.FREE),
+        (_lasting_denial(verdict), Standing.NEVER),
+        (verdict.refusal, Standing.BUSY),
+        (verdict.queued, Standing.QUEUED),
+        (verdict.evicts, Standing.EVICTS),
+        (can_grow, Standing.CAN_START_NODE),
+        (verdict.evicts is None or may_grow, Standing.UNKNOWN),
+        (verdict.never and not grown, Standing.NEVER),
+    )
+    return next((standing for holds, standing in answers if holds), Standing.BUSY)
+
+
+def _small_pools(
+    standing: Standing, verdict: Verdict, request: PodRequest, templates: Sequence[NodeTemplate]
+) -> tuple[SmallPool, ...]:
+    if standing is not Standing.NEVER or verdict.eligible_nodes:
+        return ()
+    return too_small(request, templates)
+
+
+def _lasting_denial(verdict: Verdict) -> Denial | None:
+    """What a quota says that refuses the pod however little others take of it."""
+    denial = read_denial(verdict.refusal)
+    return None if denial is None or denial.quota else denial
+
+
+def _wanting_a_node(view: View, templates: Sequence[NodeTemplate]) -> int:
+    """How many who go before would be started for the sake of a new node as well."""
+    return sum(
+        waiter.starts_nodes
+        and not waiter.is_held_up
+        and waiter.request is not None
+        and any(not grown.hindrance for grown in growths(waiter.request, view.snapshot, templates))
+        for waiter in view.ahead
+    )
+
+
+def _contenders(
+    standing: Standing,
+    request: PodRequest,
+    verdict: Verdict,
+    view: View,
+    templates: Iterable[NodeTemplate],
+) -> int:
+    snapshot, verdict_on = view.snapshot, view.verdict_on
+    if not snapshot.assumed:
+        return 0
+    match standing:
+        case Standing.FREE | Standing.CAN_START_NODE:
+            is_open = not fits_wherever(request, snapshot, verdict, verdict_on, templates)
+        case Standing.EVICTS:
+            is_open = not makes_way(request, snapshot, verdict_on)
+        case Standing.BUSY:
+            is_open = fits_somewhere(request, snapshot, verdict_on)
+        case _:
+            is_open = False
+    return len(snapshot.assumed) if is_open else 0
