@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -22,7 +22,7 @@ from gpuspawner.fit import (
     promised_once,
     too_small,
 )
-from gpuspawner.line import competitors, left_by
+from gpuspawner.line import Left, competitors, left_by
 from gpuspawner.offers.pools import node_templates
 from gpuspawner.offers.values import STARTS, Offer, Situation, Standing, View
 from gpuspawner.pod import keeping_off
@@ -43,55 +43,93 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     if not view.freshness.is_live:
         # Who waits goes first also where nothing is known.
         return replace(draft, contenders=len(competitors(request, "", view.ahead, view.snapshot)))
-    found = view.verdict_on(request, view.snapshot)
-    left = left_by(view.ahead, request, found, view.snapshot, view.verdict_on)
+    case = _case_of(request, situation)
+    verdict, standing = _settled(case, draft)
+    contenders = _contenders(case, verdict, standing)
+    offer = _settled_offer(draft, case, verdict, Standing.UNKNOWN if contenders else standing)
+    return replace(
+        offer, contenders=contenders, node_takes=situation.measured.node_of(offer.pool_to_grow)
+    )
+
+
+class _Case(msgspec.Struct, frozen=True):
+    """What decides where one draft stands.
+
+    Attributes:
+        alone: the verdict as if nobody waited.
+        left: what those who go before leave of it.
+        confined: the pod, kept off the nodes that are not left to it.
+        templates: new nodes of the catalog's pools; none where they do not matter.
+        grown: the pools that could get a node for it; none if it needs none.
+    """
+
+    view: View
+    request: PodRequest
+    alone: Verdict
+    left: Left
+    confined: PodRequest
+    templates: tuple[NodeTemplate, ...]
+    grown: tuple[Growth, ...]
+
+
+def _case_of(request: PodRequest, situation: Situation) -> _Case:
+    view = situation.view
+    snapshot, verdict_on = view.snapshot, view.verdict_on
+    alone = verdict_on(request, snapshot)
+    left = left_by(view.ahead, request, alone, snapshot, verdict_on)
     verdict, confined = left.verdict, keeping_off(request, left.avoids)
-    may_matter = verdict.fits is False or view.snapshot.assumed
+    may_matter = verdict.fits is False or snapshot.assumed
     templates = tuple(node_templates(situation.catalog)) if may_matter else ()
     grown: tuple[Growth, ...] = ()
     if verdict.fits is False and not verdict.refusal:
-        grown = growths(request, view.snapshot, templates)
-        grown = promised_once(grown, confined, view.snapshot, view.verdict_on, templates)
-    standing = _standing(verdict, grown)
-    if standing is Standing.EVICTS and left.avoids:
-        # Others may make way on just the nodes that it keeps off, which are for it all the same.
-        verdict = msgspec.structs.replace(
-            view.verdict_on(confined, view.snapshot),
-            devices=found.devices,
-            slots_if_empty=found.slots_if_empty,
-            slots_taken=found.slots_taken,
-        )
-        standing = _standing(verdict, grown)
+        grown = growths(request, snapshot, templates)
+        grown = promised_once(grown, confined, snapshot, verdict_on, templates)
+    return _Case(view, request, alone, left, confined, templates, grown)
+
+
+def _settled(case: _Case, draft: Offer) -> tuple[Verdict, Standing]:
+    """The verdict that counts, and where the draft stands by it, whatever others do."""
+    verdict, standing = case.left.verdict, _standing(case.left.verdict, case.grown)
+    if standing is Standing.EVICTS and case.left.avoids:
+        verdict = _evicting_elsewhere(case)
+        standing = _standing(verdict, case.grown)
     if standing is Standing.CAN_START_NODE and START_A_NODE not in draft.profile.when_full:
         standing = Standing.BUSY
     if draft.unadmitted and standing in STARTS:
-        standing = Standing.UNKNOWN
-        unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
-        verdict = msgspec.structs.replace(
-            verdict, fits=None, nodes={}, slots=None, unchecked=unchecked
-        )
-    if standing is Standing.CAN_START_NODE:
-        rivals = left.rivals + _wanting_a_node(view, templates)
-    else:
-        rivals = left.rivals
-    contenders = rivals or _contenders(standing, confined, verdict, view, templates)
-    if contenders:
-        standing = Standing.UNKNOWN
-    offer = replace(
+        return _not_admitted(verdict), Standing.UNKNOWN
+    return verdict, standing
+
+
+def _evicting_elsewhere(case: _Case) -> Verdict:
+    # Others may make way on just the nodes that it keeps off, which are for it all the same.
+    return msgspec.structs.replace(
+        case.view.verdict_on(case.confined, case.view.snapshot),
+        devices=case.alone.devices,
+        slots_if_empty=case.alone.slots_if_empty,
+        slots_taken=case.alone.slots_taken,
+    )
+
+
+def _not_admitted(verdict: Verdict) -> Verdict:
+    unchecked = tuple(sorted({*verdict.unchecked, ADMISSION}))
+    return msgspec.structs.replace(verdict, fits=None, nodes={}, slots=None, unchecked=unchecked)
+
+
+def _settled_offer(draft: Offer, case: _Case, verdict: Verdict, standing: Standing) -> Offer:
+    view, left = case.view, case.left
+    return replace(
         draft,
         standing=standing,
         verdict=verdict,
-        growths=grown,
-        small_pools=_small_pools(standing, verdict, request, templates),
+        growths=case.grown,
+        small_pools=_small_pools(standing, verdict, case.request, case.templates),
         missing=tuple(view.hidden[kind] for kind in verdict.unchecked if kind in view.hidden),
-        contenders=contenders,
         denial=_lasting_denial(verdict) if standing is Standing.NEVER else None,
-        ahead=len(competitors(request, "", view.ahead, view.snapshot)),
-        is_kept=bool(found.fits) and verdict.fits is False,
+        ahead=len(competitors(case.request, "", view.ahead, view.snapshot)),
+        is_kept=bool(case.alone.fits) and verdict.fits is False,
         # Karpenter passes over pods that keep off a node by its name.
         avoids=frozenset() if standing is Standing.CAN_START_NODE else left.avoids,
     )
-    return replace(offer, node_takes=situation.measured.node_of(offer.pool_to_grow))
 
 
 def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
@@ -136,23 +174,27 @@ def _wanting_a_node(view: View, templates: Sequence[NodeTemplate]) -> int:
     )
 
 
-def _contenders(
-    standing: Standing,
-    request: PodRequest,
-    verdict: Verdict,
-    view: View,
-    templates: Iterable[NodeTemplate],
-) -> int:
-    snapshot, verdict_on = view.snapshot, view.verdict_on
+def _contenders(case: _Case, verdict: Verdict, standing: Standing) -> int:
+    """How many others decide, by where they go, whether it really stands there."""
+    rivals = case.left.rivals
+    if standing is Standing.CAN_START_NODE:
+        rivals += _wanting_a_node(case.view, case.templates)
+    return rivals or _undecided(case, verdict, standing)
+
+
+def _undecided(case: _Case, verdict: Verdict, standing: Standing) -> int:
+    """How many are being started, if it is they who decide."""
+    snapshot, verdict_on = case.view.snapshot, case.view.verdict_on
     if not snapshot.assumed:
         return 0
+    pod = case.confined
     match standing:
         case Standing.FREE | Standing.CAN_START_NODE:
-            is_open = not fits_wherever(request, snapshot, verdict, verdict_on, templates)
+            is_open = not fits_wherever(pod, snapshot, verdict, verdict_on, case.templates)
         case Standing.EVICTS:
-            is_open = not makes_way(request, snapshot, verdict_on)
+            is_open = not makes_way(pod, snapshot, verdict_on)
         case Standing.BUSY:
-            is_open = fits_somewhere(request, snapshot, verdict_on)
+            is_open = fits_somewhere(pod, snapshot, verdict_on)
         case _:
             is_open = False
     return len(snapshot.assumed) if is_open else 0
