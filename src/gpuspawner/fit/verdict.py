@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, MutableMapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -10,11 +10,10 @@ import msgspec
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import PodRequest
 from gpuspawner.fit import dynamic_resources, preemption, quota, volume_restrictions
-from gpuspawner.fit.copies import copies
+from gpuspawner.fit.cluster_checks import Asked, asking_the_cluster, not_asking
 from gpuspawner.fit.counting import Devices, counted
 from gpuspawner.fit.delegation import with_delegable
-from gpuspawner.fit.examining import examine, is_evictable
-from gpuspawner.fit.reasons import Hindrance
+from gpuspawner.fit.examining import examine
 from gpuspawner.fit.surveying import Survey
 from gpuspawner.fit.tallying import Tally
 from gpuspawner.fit.transitions import Note
@@ -127,21 +126,29 @@ def concluding(
         nodes: how many nodes are looked at between two pauses.
     """
     if survey and survey.blocked is None:
-        asked = yield from _asking_the_cluster(request, snapshot, tally, survey, nodes)
+        asked = yield from asking_the_cluster(request, snapshot, tally, survey, nodes)
     else:
-        asked = _not_asking(tally, survey)
-    doubts = asked.doubts.union(request.unchecked)
-    refusal = quota.refusal(request, snapshot)
-    fits = False if refusal else _fits(request, asked)
-    if snapshot.objects.hides_quotas:
-        doubts.add(_QUOTA)
-        fits = None if fits else fits
-    is_lasting = bool(tally.total) and tally.lasting + asked.lasting == tally.total
-    never = is_lasting and not refusal
-    may_evict = fits is False and not refusal and not request.gates and not asked.is_blocked
+        asked = not_asking(tally, survey)
+    verdict = _concluded(request, snapshot, tally, survey, asked)
+    is_final = verdict.refusal or request.gates or asked.is_blocked
+    may_evict = verdict.fits is False and not is_final
     evictable = tally.evictable.union(asked.evictable) if may_evict else None
     # `tally` is not looked at after this: without a survey it may go on during a pause.
-    verdict = Verdict(
+    if evictable:
+        evicts = yield from preemption.evictions(request, snapshot, survey, evictable, nodes)
+        verdict = msgspec.structs.replace(verdict, evicts=evicts)
+    return verdict
+
+
+def _concluded(
+    request: PodRequest, snapshot: Snapshot, tally: Tally, survey: Survey, asked: Asked
+) -> Verdict:
+    """The verdict, but for how many pods are evicted where some can be."""
+    refusal = quota.refusal(request, snapshot)
+    fits = False if refusal else _fits(request, snapshot, asked)
+    is_lasting = bool(tally.total) and tally.lasting + asked.lasting == tally.total
+    never = is_lasting and not refusal
+    return Verdict(
         fits=fits,
         nodes=asked.nodes if fits is not None else {},
         slots=_slots(request, snapshot, asked, fits=fits),
@@ -159,16 +166,12 @@ def concluding(
         devices=counted(request, snapshot, tally, survey),
         slots_taken=tally.slots_if_empty - tally.closed_slots - tally.room,
         notes=tally.notes.copy(),
-        unchecked=tuple(sorted(doubts)),
+        unchecked=_unchecked(request, snapshot, asked),
         queued=request.gates,
         queue=request.labels.get(_QUEUE_NAME, "") if request.gates else "",
         evicts=None if fits is None and request.preempts else 0,
         refusal=refusal,
     )
-    if evictable:
-        evicts = yield from preemption.evictions(request, snapshot, survey, evictable, nodes)
-        verdict = msgspec.structs.replace(verdict, evicts=evicts)
-    return verdict
 
 
 def scheduler_message(verdict: Verdict) -> str:
@@ -195,76 +198,23 @@ def feasible_nodes(request: PodRequest, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(sorted(judge(request, snapshot).nodes))
 
 
-class _Asked(msgspec.Struct):
-    """What the checks of the cluster make of the nodes that pass all others.
-
-    Attributes:
-        reasons: those of the other nodes, too.
-    """
-
-    nodes: MutableMapping[str, int]
-    copies: int | None
-    reasons: dict[str, int]
-    doubtful: int = 0
-    doubts: set[str] = set()
-    lasting: int = 0
-    closed: int = 0
-    taken: int = 0
-    evictable: list[str] = []
-    is_blocked: bool = False
-
-
-def _not_asking(tally: Tally, survey: Survey) -> _Asked:
-    if survey.blocked is not None:
-        return _Asked({}, 0, {survey.blocked.words: tally.total}, is_blocked=True)
-    return _Asked(tally.slots.copy(), tally.room, tally.reasons.copy())
-
-
-def _asking_the_cluster(
-    request: PodRequest, snapshot: Snapshot, tally: Tally, survey: Survey, nodes: int
-) -> Generator[None, None, _Asked]:
-    asked = _Asked({}, 0, tally.reasons.copy())
-    uncounted = False
-    for number, (name, slots) in enumerate(tally.slots.items(), 1):
-        if number % nodes == 0:
-            yield
-        state = snapshot.nodes[name]
-        reasons = survey.refusal(state)
-        hindrances = {reason.hindrance for reason in reasons}
-        if not reasons:
-            room = dynamic_resources.at_most(survey.checks, state, slots)
-            asked.nodes[name] = slots if room is None else room
-            uncounted = uncounted or room is None
-        elif Hindrance.UNKNOWN in hindrances:
-            asked.doubtful += 1
-            asked.doubts.update(reason.words for reason in reasons)
-        else:
-            for reason in reasons:
-                asked.reasons[reason.words] = asked.reasons.get(reason.words, 0) + 1
-            asked.lasting += Hindrance.NOT_FOR_POD in hindrances
-            asked.closed += Hindrance.CLOSED in hindrances
-            asked.taken += Hindrance.TAKEN in hindrances
-            if is_evictable(request, state, reasons):
-                asked.evictable.append(name)
-    if uncounted:
-        asked.copies = None
-    elif asked.nodes and not asked.doubtful:
-        yield
-        room_on = {**tally.slots, **asked.nodes}
-        asked.copies = copies(survey.checks, snapshot, room_on, asked.nodes)
-    return asked
-
-
-def _fits(request: PodRequest, asked: _Asked) -> bool | None:
+def _fits(request: PodRequest, snapshot: Snapshot, asked: Asked) -> bool | None:
     if request.gates:
         return False
     if asked.nodes:
-        return None if request.unchecked else True
+        return None if request.unchecked or snapshot.objects.hides_quotas else True
     return None if asked.doubtful else False
 
 
+def _unchecked(request: PodRequest, snapshot: Snapshot, asked: Asked) -> tuple[str, ...]:
+    doubts = asked.doubts.union(request.unchecked)
+    if snapshot.objects.hides_quotas:
+        doubts.add(_QUOTA)
+    return tuple(sorted(doubts)) if doubts else ()
+
+
 def _slots(
-    request: PodRequest, snapshot: Snapshot, asked: _Asked, *, fits: bool | None
+    request: PodRequest, snapshot: Snapshot, asked: Asked, *, fits: bool | None
 ) -> int | None:
     if fits is None or (fits and (asked.doubtful or snapshot.objects.quotas is None)):
         return None
