@@ -7,6 +7,7 @@ name that was probably meant. Nothing here knows the hub, KubeSpawner or the clu
 
 from __future__ import annotations
 
+from gpuspawner.catalog.accelerators import Accelerator, Sharing
 from gpuspawner.catalog.access import AccessRule, matches
 from gpuspawner.catalog.advice import advice_on
 from gpuspawner.catalog.against_cluster import Existing, KnownNode, remarks_against
@@ -21,7 +22,7 @@ from gpuspawner.catalog.loading import (
     read_catalog,
     read_written,
 )
-from gpuspawner.catalog.models import Accelerator, Catalog, ImageChoice, Profile, Sharing
+from gpuspawner.catalog.models import Catalog
 from gpuspawner.catalog.options import (
     UNLISTED,
     Chosen,
@@ -39,6 +40,7 @@ from gpuspawner.catalog.placement import (
     Toleration,
 )
 from gpuspawner.catalog.problems import CatalogError, Finding, Problem
+from gpuspawner.catalog.profiles import ImageChoice, Profile
 from gpuspawner.catalog.remarks import Remark, Severity
 from gpuspawner.catalog.schema import json_schema
 from gpuspawner.catalog.stock import Stocked, Traits, is_dynamic, with_profile_list

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from gpuspawner.catalog.durations import duration_seconds
-from gpuspawner.catalog.models import Catalog, Profile
+from gpuspawner.catalog.models import Catalog
+from gpuspawner.catalog.profiles import Profile
 from gpuspawner.catalog.remarks import Remark, remark
 from gpuspawner.catalog.waiting import WAIT
 

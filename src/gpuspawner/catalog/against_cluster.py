@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpuspawner.catalog.models import Accelerator, Catalog, Profile
+from gpuspawner.catalog.accelerators import Accelerator
+from gpuspawner.catalog.models import Catalog
 from gpuspawner.catalog.placement import NodeSelectorTerm, Requirement
 from gpuspawner.catalog.problems import Path, did_you_mean, near_miss, shown
+from gpuspawner.catalog.profiles import Profile
 from gpuspawner.catalog.remarks import Remark, Severity, remark
 from gpuspawner.errors import QuantityError
 from gpuspawner.quantity import parse_amount

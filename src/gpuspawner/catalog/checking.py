@@ -11,7 +11,8 @@ from gpuspawner.catalog.overrides import asked_devices, override_faults
 from gpuspawner.catalog.problems import ANY, Finding, Path, bare, did_you_mean, one_of, shown
 
 if TYPE_CHECKING:
-    from gpuspawner.catalog.models import Catalog, Profile
+    from gpuspawner.catalog.models import Catalog
+    from gpuspawner.catalog.profiles import Profile
 
 _SLUGS: Final[Path] = ("profiles", ANY, "slug")
 _DEFAULTS: Final[Path] = ("profiles", ANY, "default")

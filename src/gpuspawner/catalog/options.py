@@ -15,7 +15,7 @@ from gpuspawner.catalog.access import AccessRule
 from gpuspawner.catalog.problems import Finding, shown
 
 if TYPE_CHECKING:
-    from gpuspawner.catalog.models import Profile
+    from gpuspawner.catalog.profiles import Profile
 
 UNLISTED: Final = "unlisted-choice"
 """What the form sends for an option when something else is written; as KubeSpawner's does."""

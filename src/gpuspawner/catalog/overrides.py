@@ -16,7 +16,8 @@ from gpuspawner.errors import QuantityError
 from gpuspawner.quantity import parse_quantity
 
 if TYPE_CHECKING:
-    from gpuspawner.catalog.models import Accelerator, Profile
+    from gpuspawner.catalog.accelerators import Accelerator
+    from gpuspawner.catalog.profiles import Profile
 
 MACHINERY: Final = frozenset(
     {

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from slugify import slugify
 
 from gpuspawner.catalog.gating import access_of, gate_faults
-from gpuspawner.catalog.models import Catalog, Profile
+from gpuspawner.catalog.models import Catalog
 from gpuspawner.catalog.options import Entry, all_overrides
 from gpuspawner.catalog.overrides import MACHINERY
 from gpuspawner.catalog.problems import (
@@ -28,6 +28,7 @@ from gpuspawner.catalog.problems import (
     shown,
     sound,
 )
+from gpuspawner.catalog.profiles import Profile
 from gpuspawner.catalog.stock_options import options_of
 from gpuspawner.catalog.texts import slugified
 
