@@ -14,7 +14,7 @@ from tests.hub.conftest import HERE, Hub, configuration, running_hub
 from tests.hub.test_live import neighbour, pages
 
 from gpuspawner.capacity import shared
-from gpuspawner.hub import live
+from gpuspawner.hub import live_page
 from gpuspawner.simcluster.apiserver.faults import Drop
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
@@ -43,7 +43,7 @@ async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Asy
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that does not answer is looked at again at once."""
-    monkeypatch.setattr(live, "_LOOK_AGAIN_SOON", 0.5)
+    monkeypatch.setattr(live_page, "_LOOK_AGAIN_SOON", 0.5)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from jupyterhub import orm
 
 from gpuspawner import language, wording
 from gpuspawner.capacity import shared
-from gpuspawner.hub import live, open_pages
+from gpuspawner.hub import live, live_page, open_pages
 from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.spawner import GPUSpawner
@@ -44,8 +44,8 @@ async def hub(cluster: SimCluster) -> AsyncIterator[Hub]:
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a minute, at once."""
-    monkeypatch.setattr(live, "_LOOK_AGAIN_SOON", 0.5)
-    monkeypatch.setattr(live, "_BEAT", 1.0)
+    monkeypatch.setattr(live_page, "_LOOK_AGAIN_SOON", 0.5)
+    monkeypatch.setattr(live_page, "_BEAT", 1.0)
 
 
 @contextmanager
@@ -380,7 +380,7 @@ async def test_what_a_browser_sends_for_another_site_is_refused(
 async def test_who_loses_the_right_loses_the_stream(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_MAY_STILL", 0.5)
+    monkeypatch.setattr(live_page, "_MAY_STILL", 0.5)
     name, admin = new_name("gpu-users"), new_name("admins")
     await hub.visitor(name)
     async with listening(hub, admin, name) as stream, listening(hub, name) as own:
@@ -408,7 +408,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_who_is_not_known_any_more_loses_a_stream_that_hangs(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, *, is_first: bool
 ) -> None:
-    monkeypatch.setattr(live, "_MAY_STILL", 0.5)
+    monkeypatch.setattr(live_page, "_MAY_STILL", 0.5)
     name, admin = new_name("gpu-users"), new_name("admins")
     await hub.visitor(name)
     async with AsyncExitStack() as stack:
@@ -429,7 +429,7 @@ async def test_who_is_not_known_any_more_loses_a_stream_that_hangs(
 async def test_a_stream_counts_from_the_start_and_a_look_that_hangs_is_given_up(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_LONGEST_LOOK", 2.0)
+    monkeypatch.setattr(live_page, "_LONGEST_LOOK", 2.0)
     name = new_name("gpu-users")
     async with AsyncExitStack() as stack:
         with hanging(monkeypatch):
@@ -444,7 +444,7 @@ async def test_a_stream_counts_from_the_start_and_a_look_that_hangs_is_given_up(
 async def test_who_is_not_known_any_more_hears_nothing(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_MAY_STILL", 0.5)
+    monkeypatch.setattr(live_page, "_MAY_STILL", 0.5)
     name, admin = new_name("gpu-users"), new_name("admins")
     async with listening(hub, name) as stream:
         await stream.next()
@@ -457,7 +457,7 @@ async def test_who_is_not_known_any_more_hears_nothing(
 async def test_a_stream_ends_after_a_while_so_that_the_browser_shows_again_who_it_is(
     hub: Hub, new_name: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_LONGEST", 2.0)
+    monkeypatch.setattr(live_page, "_LONGEST", 2.0)
     async with listening(hub, new_name("gpu-users")) as stream:
         await stream.end()
         assert standing_of(stream.heard[0], "gpu") == "free"
