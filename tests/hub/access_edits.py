@@ -32,7 +32,7 @@ def database_away(hub: Hub) -> Iterator[None]:
     """Nobody answers where the revisions are."""
     nowhere = create_engine("postgresql+psycopg://127.0.0.1:1/none")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(in_force_of(hub.app).store, "_made", nowhere)
+        patch.setattr(in_force_of(hub.app).store._connections, "_made", nowhere)
         yield
     nowhere.dispose()
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
+from gpuspawner.database.connecting import DatabaseAwayError
 from gpuspawner.database.engines import engine_for, is_in_memory
 from gpuspawner.database.following import LatestRevision, RevisionStatus
 from gpuspawner.database.migrating import migrate
-from gpuspawner.database.store import (
-    AccessStore,
-    ConflictError,
-    DatabaseAwayError,
-    UnchangedError,
-)
+from gpuspawner.database.store import AccessStore, ConflictError, UnchangedError
 
 __all__ = [
     "AUDIT_LOG",

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gpuspawner.access import Revision
-from gpuspawner.database.store import AccessStore, DatabaseAwayError
+from gpuspawner.database.connecting import DatabaseAwayError
+from gpuspawner.database.store import AccessStore
 from gpuspawner.polling import Clock, Polled
 
 _FIRST_PATIENCE: Final = 10.0

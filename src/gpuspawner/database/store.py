@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, desc, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gpuspawner.access import Draft, Revision, as_written, difference, digest_of
 from gpuspawner.catalog import Catalog, CatalogError, read_access
 from gpuspawner.catalog.access import AccessRule
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
-from gpuspawner.database.engines import writing
-from gpuspawner.database.migrating import migrate
+from gpuspawner.database.connecting import Connections, DatabaseAwayError, TakenError
 from gpuspawner.database.pruning import prune
 from gpuspawner.database.rows import (
     entry_of,
@@ -42,10 +38,6 @@ _PRUNED_EVERY: Final = 30
 """Of those: to find what is too much takes some milliseconds, in which nobody else can write."""
 
 _log = logging.getLogger(AUDIT_LOG)
-
-
-class DatabaseAwayError(GPUSpawnerError):
-    """The hub's database cannot be read or written at the moment. Its cause is for operators."""
 
 
 class ConflictError(GPUSpawnerError):
@@ -74,10 +66,9 @@ class AccessStore:
         engine: Callable[[], Engine],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._make = engine
+        self._connections = Connections(engine)
+        self._reading, self._writing = self._connections.reading, self._connections.writing
         self._now = now
-        self._made: Engine | None = None
-        self._is_migrated = False
         self._guard = threading.RLock()
         self._minute: datetime | None = None
         self._refusals: Counter[str] = Counter()
@@ -217,10 +208,7 @@ class AccessStore:
 
     def close(self) -> None:
         """Let go of every connection; the next use makes new ones."""
-        with self._guard:
-            if self._made is not None:
-                self._made.dispose()
-            self._made, self._is_migrated = None, False
+        self._connections.close()
 
     def _save(self, draft: Draft, file: Catalog, action: str) -> Revision:
         slugs = tuple(profile.slug for profile in file.profiles)
@@ -247,7 +235,7 @@ class AccessStore:
                 entry = _entry_of(revision, before, rules, file, action)
                 connection.execute(insert(revisions), row_of_revision(revision))
                 connection.execute(insert(audit), row_of_entry(entry))
-        except _TakenError as error:
+        except TakenError as error:
             # Another hub's transaction ended between the question and the answer.
             raise ConflictError(self.latest()) from error
         _log.info("%s", entry.line())
@@ -260,51 +248,6 @@ class AccessStore:
             return False
         theirs = earlier.access if number else earlier.base
         return digest_of(theirs) == digest_of(as_written(rules))
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._guarded(), self._engine().connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._guarded(), writing(self._engine()) as connection:
-            yield connection
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            # One in memory has one connection, and that one transaction at a time.
-            with self._guard:
-                yield
-        except IntegrityError as error:
-            raise _TakenError from error
-        except (SQLAlchemyError, ImportError) as error:
-            raise DatabaseAwayError(
-                f"the hub's database does not answer as it should: {_kind_of(error)}"
-            ) from error
-        except CommandError as error:
-            raise DatabaseAwayError(
-                "the tables in the hub's database are of a later version of gpuspawner; install "
-                "that version again"
-            ) from error
-
-    def _engine(self) -> Engine:
-        if self._made is None:
-            self._made = self._make()
-        if not self._is_migrated:
-            migrate(self._made)
-            self._is_migrated = True
-        return self._made
-
-
-class _TakenError(Exception):
-    """The number is taken."""
-
-
-def _kind_of(error: Exception) -> str:
-    # The words of a driver may name hosts and statements; they are in the cause, for the log.
-    return type(getattr(error, "orig", None) or error).__name__
 
 
 def _must_change(revision: Revision, before: Revision | None, file: Catalog) -> None:
