@@ -35,11 +35,23 @@ Manifest = tuple[ResourceType, str | None, Object]
 
 def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
     """Everything but pods, in an order in which it can be created."""
+    yield from _namespaces(description)
+    yield from _classes(description)
+    yield from _claims_and_quotas(description)
+    for site in sites(description):
+        if site.name in site.pool.node_names:
+            yield NODES, None, node(site)
+
+
+def _namespaces(description: ClusterDescription) -> Iterator[Manifest]:
     labels: dict[str, dict[str, str]] = {"default": {}, "kube-system": {}}
     labels |= {each.name: each.labels for each in description.namespaces}
     for name, own in labels.items():
         yield NAMESPACES, None, {"metadata": {"name": name, "labels": dict(own)}}
         yield SERVICEACCOUNTS, name, {"metadata": {"name": "default"}}
+
+
+def _classes(description: ClusterDescription) -> Iterator[Manifest]:
     for priority in description.priority_classes:
         yield (
             PRIORITYCLASSES,
@@ -70,6 +82,9 @@ def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
                 "volumeBindingMode": storage.volume_binding_mode,
             },
         )
+
+
+def _claims_and_quotas(description: ClusterDescription) -> Iterator[Manifest]:
     for claim in description.claims:
         yield (
             PERSISTENTVOLUMECLAIMS,
@@ -89,9 +104,6 @@ def cluster_manifests(description: ClusterDescription) -> Iterator[Manifest]:
             quota.namespace,
             {"metadata": {"name": quota.name}, "spec": {"hard": dict(quota.hard)}},
         )
-    for site in sites(description):
-        if site.name in site.pool.node_names:
-            yield NODES, None, node(site)
 
 
 @dataclass(frozen=True, slots=True)
