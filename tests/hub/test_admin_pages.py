@@ -185,7 +185,7 @@ async def test_a_rule_is_added_previewed_saved_and_undone(
     assert set(await cards(hub, student)) == {"cpu"}
     admin = await hub.visitor(ADMIN)
     page = await added(admin, "students", "huge")
-    gains = page.text.partition("1 person gains something, 1 profile in all")[2]
+    gains = page.text.partition('class="gpuspawner-gains"')[2]
     assert student in gains
     assert "no rule is about it" in gains
     assert "rule 3 allows it to group students" in gains
@@ -202,7 +202,7 @@ async def test_a_rule_is_added_previewed_saved_and_undone(
     assert (entry.who, entry.outcome, entry.reason) == (ADMIN, "done", f"a course {EVIL}")
 
     page = await admin.post_form("hub/gpuspawner/admin/rules", {"do": f"restore:{entry.parent}"})
-    losses = page.text.partition("1 person loses something, 1 profile in all")[2]
+    losses = page.text.partition('class="gpuspawner-losses"')[2]
     assert student in losses
     fields = {**hidden(page), "do": "save", "why": "undone"}
     path, token = "hub/gpuspawner/admin/rules", {"_xsrf": admin._xsrf}
