@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,6 +179,35 @@ async def test_a_restart_keeps_what_is_known_and_lists_anew(
         await reflector.restart()
         assert set(reflector.pods) == {"default/p1"}
         await wait_until(lambda: faults.count("list") > lists)
+
+
+class Request:
+    """What a form is made for, or a start."""
+
+
+ANSWERED: ContextVar[Request] = ContextVar("answered")
+
+
+@pytest.mark.parametrize("steps", [["start"], ["start", "restart"]])
+async def test_the_request_that_began_it_is_not_kept_for_as_long(
+    api: CoreV1Api, steps: list[str]
+) -> None:
+    del api
+    reflector = lasting(PodReflector)(namespace="default")
+
+    async def asked() -> weakref.ref[Request]:
+        ANSWERED.set(request := Request())
+        for step in steps:
+            await getattr(reflector, step)()
+        return weakref.ref(request)
+
+    kept = await asyncio.create_task(asked())
+    try:
+        await reflector.wait_loaded(10)
+        gc.collect()
+        assert kept() is None
+    finally:
+        await reflector.stop()
 
 
 async def test_what_was_never_listed_is_said_to_be_unknown(

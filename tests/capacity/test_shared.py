@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
+from contextvars import ContextVar
 
 import pytest
 from kubernetes_asyncio.client import Configuration
@@ -70,5 +72,27 @@ async def test_forms_that_open_at_once_examine_each_node_once(
         assert len(examined) == 600
         for form in forms:
             assert cluster.verdict(*form) == judge(*form)
+    finally:
+        await cluster.stop()
+
+
+class Request:
+    """What a form is made for."""
+
+
+ANSWERED: ContextVar[Request] = ContextVar("answered")
+
+
+async def test_the_first_form_is_not_kept_for_as_long_as_the_hub_watches() -> None:
+    async def form() -> tuple[SharedCluster, weakref.ref[Request]]:
+        ANSWERED.set(request := Request())
+        return SharedCluster(a_configuration(), "jhub"), weakref.ref(request)
+
+    cluster, kept = await asyncio.create_task(form())
+    try:
+        # The watch begins, with all that it needs.
+        await asyncio.sleep(0)
+        gc.collect()
+        assert kept() is None
     finally:
         await cluster.stop()

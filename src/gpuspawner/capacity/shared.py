@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
+from contextvars import Context
 from weakref import WeakKeyDictionary
 
 from kubernetes_asyncio.client import Configuration
@@ -69,7 +70,8 @@ class SharedCluster:
         self.was_synced = False
         self._admission = AdmissionCheck(self.transport, clock=time.monotonic)
         _spare_the_collector()
-        self._keeper = asyncio.create_task(self._keep())
+        # Not in that of the form that was the first: its request would be kept as long as this.
+        self._keeper = asyncio.create_task(self._keep(), context=Context())
 
     @property
     def line(self) -> Line:

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from contextlib import suppress
+from contextvars import Context
 from functools import cache
 from typing import Any
 
@@ -64,7 +65,7 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
         if self.watch_task and not self.watch_task.done():
             raise RuntimeError(f"{self.kind} are already watched")
         self._started_at = asyncio.get_running_loop().time()
-        self.watch_task = asyncio.create_task(self._watch_on())
+        self._begin()
 
     async def restart(self) -> None:
         """List anew. What was known stays known until the new list is there."""
@@ -72,7 +73,11 @@ class LastingReflector(ResourceReflector):  # type: ignore[misc] # KubeSpawner h
             self.watch_task.cancel()
             await asyncio.wait([self.watch_task])
         if not self._stopping:
-            self.watch_task = asyncio.create_task(self._watch_on())
+            self._begin()
+
+    def _begin(self) -> None:
+        # Not in the caller's context: its request would be kept for as long as this watches.
+        self.watch_task = asyncio.create_task(self._watch_on(), context=Context())
 
     async def wait_loaded(self, within: float | None) -> None:
         """Wait for the first list, until `within` seconds after the start; None waits for ever.
