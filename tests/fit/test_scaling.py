@@ -170,6 +170,24 @@ nodeGroups:
             },
             id="groups with their limits and moods",
         ),
+        pytest.param(
+            f"{STATUS}clusterWide: {{health: {{status: Healthy}}}}",
+            {
+                "v100": NodeGroup(8, is_backing_off=True),
+                "a100": NodeGroup(2, is_healthy=False),
+                "odd": NodeGroup(),
+            },
+            id="a cluster in order",
+        ),
+        pytest.param(
+            f"{STATUS}clusterWide: {{health: {{status: Unhealthy}}}}",
+            {
+                "v100": NodeGroup(8, is_healthy=False, is_backing_off=True),
+                "a100": NodeGroup(2, is_healthy=False),
+                "odd": NodeGroup(is_healthy=False),
+            },
+            id="a cluster in which nothing is scaled",
+        ),
         pytest.param("Cluster-autoscaler status at ten o'clock\n", {}, id="the old form"),
         pytest.param("", {}, id="nothing"),
     ],

@@ -22,7 +22,8 @@ class NodeGroup:
 
     Attributes:
         max_size: how many nodes it may have; None if that is not said.
-        is_healthy: whether its health is Healthy.
+        is_healthy: whether its health is Healthy, and the whole cluster's: in one where too many
+            nodes are not ready, nothing is scaled.
         is_backing_off: whether the last attempt to add a node failed a short while ago.
     """
 
@@ -52,27 +53,33 @@ def read_autoscaler_status(obj: bytes | Mapping[str, Any]) -> AutoscalerStatus:
         status = yaml.safe_load((raw.data or {}).get("status", ""))
     except yaml.YAMLError as error:
         raise MalformedObjectError(f"{STATUS_NAME}: not YAML") from error
-    groups = status.get("nodeGroups") if isinstance(status, dict) else None
+    said = status if isinstance(status, dict) else {}
+    groups = said.get("nodeGroups")
+    is_scaling = _is_healthy(_part(said, "clusterWide"))
     return AutoscalerStatus(
         namespace=raw.metadata.namespace or "",
         name=raw.metadata.name or "",
         uid=raw.metadata.uid or "",
         groups={
-            str(group["name"]): _group(group)
+            str(group["name"]): _group(group, is_scaling=is_scaling)
             for group in (groups if isinstance(groups, list) else ())
             if isinstance(group, dict) and "name" in group
         },
     )
 
 
-def _group(raw: Mapping[str, Any]) -> NodeGroup:
+def _group(raw: Mapping[str, Any], *, is_scaling: bool) -> NodeGroup:
     health, scale_up = _part(raw, "health"), _part(raw, "scaleUp")
     size = health.get("maxSize")
     return NodeGroup(
         max_size=size if isinstance(size, int) and not isinstance(size, bool) else None,
-        is_healthy=health.get("status", "Healthy") == "Healthy",
+        is_healthy=is_scaling and _is_healthy(raw),
         is_backing_off=scale_up.get("status") == "Backoff",
     )
+
+
+def _is_healthy(raw: Mapping[str, Any]) -> bool:
+    return bool(_part(raw, "health").get("status", "Healthy") == "Healthy")
 
 
 def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
