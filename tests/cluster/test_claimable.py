@@ -22,9 +22,10 @@ def said(
     *things: Any,
     unknown: tuple[str, ...] = (),
     freshness: Freshness = LIVE,
+    slices: Freshness = LIVE,
     claims: Freshness = LIVE,
 ) -> Cluster:
-    watches = {"resourceslices": Watched(LIVE), "resourceclaims": Watched(claims)}
+    watches = {"resourceslices": Watched(slices), "resourceclaims": Watched(claims)}
     snapshot = a_cluster(a_node("n1"), *things, unknown=unknown)
     return cluster_of(
         Look(MOMENT, snapshot, freshness, (), watches, {}, None, homes=False, grant=Grant())
@@ -56,6 +57,7 @@ IN_USE = f"4 devices of {DRIVER} served by DRA; how many are in use is not known
         ),
         pytest.param((FOUR,), {"unknown": ("resource_claims",)}, IN_USE, id="claims are hidden"),
         pytest.param((FOUR, TWO_IN_USE), {"claims": STALE}, IN_USE, id="claims are old"),
+        pytest.param((FOUR, TWO_IN_USE), {"slices": STALE}, IN_USE, id="slices are old"),
         pytest.param((FOUR, TWO_IN_USE), {"freshness": STALE}, IN_USE, id="nodes are old"),
         pytest.param((a_slice(*devices(4), slices=2),), {}, HOW_MANY, id="a slice is missing"),
         pytest.param(

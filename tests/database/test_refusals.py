@@ -102,6 +102,8 @@ def test_nobody_pushes_out_the_refusals_of_others(years: Years, bound: Callable[
     assert years.kept() == {("ada", "refused"): 2, ("root", "done"): 1, ("eve", "refused"): 5}
     newest = [entry.at for entry in years.store.entries(5)]
     assert newest == [years.now - number * MINUTE for number in range(5)], "the last ones stay"
+    years.refuse("ada")
+    assert years.kept()["ada", "refused"] == 3, "hers are the older ones, and few"
 
 
 def test_of_all_together_only_so_many_stay(years: Years, bound: Callable[..., None]) -> None:
