@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from tests.builders import a_catalog, a_profile
 
 from gpuspawner.access import Draft
@@ -126,6 +127,19 @@ def test_what_an_earlier_version_left_goes_little_by_little(
         years.refuse("ada")
         sizes.append(years.kept().total())
     assert sizes == [15, 10, 5, 3, 3]
+
+
+def test_a_refusal_is_kept_where_older_ones_cannot_be_let_go(
+    years: Years, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def locked(*_: object) -> None:
+        raise OperationalError("DELETE", {}, Exception("not now"))
+
+    monkeypatch.setattr("gpuspawner.database.store.prune", locked)
+    years.refuse("eve")
+    assert years.kept() == {("eve", "refused"): 1}
+    [warning] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.startswith("Refusals that are too old or too many stay for now, since the hub's")
 
 
 def test_of_many_in_a_minute_some_look_for_what_is_too_much(

@@ -25,7 +25,7 @@ def prune(connection: Connection, who: str, now: datetime) -> None:
     """Delete refusals that are too many or too old; after one of a person's was inserted.
 
     Args:
-        connection: in the transaction of that one.
+        connection: in a transaction that writes.
         who: the person.
         now: the time of day.
     """

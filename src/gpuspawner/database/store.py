@@ -189,10 +189,19 @@ class AccessStore:
         try:
             with self._writing() as connection:
                 connection.execute(insert(audit), row_of_entry(entry))
-                if number % _PRUNED_EVERY == 1:
-                    prune(connection, entry.who, entry.at)
         except DatabaseAwayError as error:
             _log.warning("This is in the log only, since %s", error)
+            return
+        if number % _PRUNED_EVERY == 1:
+            self._prune(entry)
+
+    def _prune(self, entry: AuditEntry) -> None:
+        # Apart from it, which stays where this cannot be done.
+        try:
+            with self._writing() as connection:
+                prune(connection, entry.who, entry.at)
+        except DatabaseAwayError as error:
+            _log.warning("Refusals that are too old or too many stay for now, since %s", error)
 
     def _number(self, entry: AuditEntry) -> int:
         """Of a refusal among that person's in this minute."""
