@@ -15,8 +15,9 @@ from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
 from gpuspawner.access import PAGE, Draft, as_written
+from gpuspawner.hub import long_pages
 from gpuspawner.hub.access import in_force_of
-from gpuspawner.hub.admin import pages
+from gpuspawner.hub.admin import base, pages
 from gpuspawner.hub.admin.rights import READ, ROLE
 from gpuspawner.simcluster.cluster import SimCluster
 
@@ -269,6 +270,27 @@ async def test_what_another_process_saved_is_shown_before_this_one_knows_of_it(
     monkeypatch.undo()
     answer = await press(admin, answer, "save", why="mine, all the same")
     assert f"saved={saved.number + 1}" in answer.url
+
+
+@pytest.mark.parametrize("page", ["admin", "admin/rules", "admin/why", "cluster"])
+async def test_each_page_lets_the_event_loop_go_on_while_it_is_made(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    steps: list[str] = []
+
+    async def compiled(_: object) -> None:
+        steps.append("compiled")
+
+    class InParts(long_pages.InParts):
+        async def render_async(self, **values: Any) -> str:
+            steps.append("made")
+            return await super().render_async(**values)
+
+    monkeypatch.setattr(base, "compiled", compiled)
+    monkeypatch.setattr(base, "InParts", InParts)
+    admin = await hub.visitor(ADMIN)
+    assert (await admin.get(f"hub/gpuspawner/{page}")).status == 200
+    assert steps == ["compiled", "made"]
 
 
 async def test_what_is_written_by_people_is_never_html(hub: Hub) -> None:
