@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from tests.e2e.spawn_page import silent
 
+from gpuspawner.capacity.shared import clusters_of_this_hub
 from gpuspawner.hub.admin.rights import CLUSTER, READ
 from gpuspawner.simcluster.cluster import SimCluster
 
@@ -168,3 +169,13 @@ async def test_a_cluster_that_does_not_answer_is_unknown(hub: Hub) -> None:
     assert all(one["held"] is None and one["node"] is None for one in found["holdings"])
     assert "gpuspawner-u-free" not in page
     assert "does not answer" in page
+
+
+async def test_interruptions_are_those_of_the_watch(hub: Hub) -> None:
+    found = await cluster_of(hub)
+    (cluster,) = clusters_of_this_hub()
+    told = {kind["resource"]: (kind["restarts"], kind["failures"]) for kind in found["kinds"]}
+    for name in ("nodes", "pods"):
+        health = cluster.watch.health_of(name)
+        assert health.lists > 0
+        assert told[name] == (health.lists - 1, health.failures)
