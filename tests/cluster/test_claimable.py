@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.builders import a_cluster, a_node
+from tests.builders import a_catalog, a_cluster, a_node
 from tests.devices import DRIVER, a_claim, a_device, a_slice, asks, devices
 
-from gpuspawner.capacity.freshness import Freshness
+from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.cluster import Cluster, Look, Watched, cluster_of, picture_of
 from gpuspawner.rights import Grant
 
@@ -82,6 +83,33 @@ def test_a_node_of_such_devices_alone_is_among_those_with_devices_and_never_full
     assert (group.title, group.full_count, group.rows[0].notes) == (DRIVER, 0, ())
     assert found.plain is not None
     assert found.plain.nodes == 0
+
+
+def refused() -> Watched:
+    return Watched(Freshness("denied", missing=(Permission("list", "resourceslices"),)))
+
+
+@pytest.mark.parametrize(
+    ("watched", "unknown", "expected"),
+    [
+        pytest.param(Watched(LIVE), ("slices",), True, id="one of them cannot be read"),
+        pytest.param(Watched(Freshness("starting")), ("slices",), True, id="not listed for long"),
+        pytest.param(refused(), ("slices",), True, id="hidden, though the catalog may need them"),
+        pytest.param(Watched(LIVE), (), False, id="there are none"),
+        pytest.param(Watched(LIVE, served=False), ("slices",), False, id="nobody serves any"),
+        pytest.param(None, ("slices",), False, id="nothing is watched as yet"),
+    ],
+)
+def test_a_node_may_have_devices_that_are_not_known(
+    watched: Watched | None, unknown: tuple[str, ...], *, expected: bool
+) -> None:
+    watches = {} if watched is None else {"resourceslices": watched}
+    snapshot = a_cluster(a_node("n1"), unknown=unknown)
+    look = Look(MOMENT, snapshot, LIVE, (), watches, {}, None, homes=False, grant=Grant())
+    assert cluster_of(look).claims_unknown is expected
+    # Where nothing in the catalog asks for them, nobody has to grant the right.
+    let_be = replace(look, catalog=a_catalog(), watches={"resourceslices": refused()})
+    assert not cluster_of(let_be).claims_unknown
 
 
 def test_devices_of_no_one_node_are_named_by_their_driver_alone() -> None:

@@ -14,7 +14,7 @@ from gpuspawner.cluster.claimable import claimable_in
 from gpuspawner.cluster.grouping import Grouped, Naming, grouped
 from gpuspawner.cluster.holders import Holders, holdings_in, rfc3339
 from gpuspawner.cluster.pools import pools_in
-from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterPool, ClusterUnits
+from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterKind, ClusterPool, ClusterUnits
 from gpuspawner.cluster.watches import Watched, granting, kinds_of, told_freshness
 from gpuspawner.pod import is_device, is_known_device
 from gpuspawner.rights import EVERYTHING, Grant, purposes_of
@@ -83,10 +83,18 @@ def cluster_of(look: Look) -> Cluster:
         holdings=holdings,
         without_devices=len(look.holders) - len(holdings),
         claims_hidden=bool(objects.slices),
+        claims_unknown=objects.slices is None and any(map(_should_tell_of_slices, kinds)),
         shared_drivers=claimable.shared,
         kinds=kinds,
         manifest=granting(kinds, look.grant),
     )
+
+
+def _should_tell_of_slices(kind: ClusterKind) -> bool:
+    is_it = kind.resource.partition(".")[0] == _OF_CLAIMS[0]
+    # A right that the catalog needs for nothing is not asked for.
+    is_let_be = kind.state == "denied" and not kind.needed
+    return is_it and kind.state != "not-served" and not is_let_be
 
 
 def _pools(look: Look, naming: Naming) -> tuple[ClusterPool, ...]:

@@ -237,6 +237,8 @@ class Cluster:
         without_devices: how many more servers of this hub there are.
         claims_hidden: whether devices are served by Dynamic Resource Allocation, which are not
             among the units.
+        claims_unknown: whether it is not known which devices it serves, so that a node said to have
+            none may have some.
         shared_drivers: drivers of such devices that are of no one node, and not with any.
         kinds: nodes and pods first.
         manifest: what grants the rights that are missing, as YAML; empty if none is.
@@ -250,6 +252,7 @@ class Cluster:
     holdings: tuple[ClusterHolding, ...]
     without_devices: int
     claims_hidden: bool
+    claims_unknown: bool
     shared_drivers: tuple[str, ...]
     kinds: tuple[ClusterKind, ...]
     manifest: str
