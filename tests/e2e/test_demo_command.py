@@ -12,6 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
+from gpuspawner.cli.examples import examples_folder
+
 from .conftest import running_demo
 
 
@@ -71,6 +73,8 @@ async def test_it_takes_a_free_port_listens_on_loopback_only_and_leaves_nothing_
         async with running_demo(f"--port={port}", "--still") as demo:
             assert re.search(rf"Port {port} is taken, so \d+ it is", demo.output)
             assert "Sign in with the password" in demo.output
+            catalog = examples_folder() / "campus-a100" / "catalog.yaml"
+            assert re.search(rf"Catalog: +{catalog}\n.*within 5 s", demo.output)
             async with aiohttp.ClientSession() as session, session.get(demo.url) as answer:
                 assert answer.status == 200
             family = descendants(demo.process.pid)

@@ -24,6 +24,7 @@ from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.nodes.processes import Command, PodProcess
 
 HUB_CONFIG = Path(__file__).with_name("demo_hub_config.py")
+PROXY = Path(__file__).with_name("demo_proxy.py")
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -104,6 +105,7 @@ async def _hub(
         "hub_port": _free_port(0),
         "password": password,
         "people": example.people,
+        "proxy": str(PROXY),
         "proxy_api_port": _free_port(0),
         "state": str(state),
         "url": url,
@@ -197,6 +199,8 @@ def _welcome(example: Example, url: str, password: str, state: Path, *, is_still
             still if is_still else lively,
             *_for_admins(example, url),
             "Servers run as processes of yours; their GPUs, images and shared folders are made up.",
+            f"Catalog:          {example.catalog.absolute()}",
+            "                  (edit it and save: it is in force within 5 s)",
             f"See the cluster:  kubectl --kubeconfig {state / 'kubeconfig'} get pods -A -o wide",
             f"The hub's log:    {_log(state)}",
             "Press Ctrl-C to stop; nothing is left running.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from gpuspawner.cli.demo_sign_in import DemoAuthenticator
@@ -25,7 +26,8 @@ c.JupyterHub.db_url = f"sqlite:///{settings['state']}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{settings['state']}/cookie_secret"
 c.JupyterHub.cleanup_servers = True
 c.JupyterHub.allow_named_servers = True
-c.ConfigurableHTTPProxy.command = ["configurable-http-proxy"]
+# -P: a module beside it may be called as one that the proxy imports.
+c.ConfigurableHTTPProxy.command = [sys.executable, "-P", settings["proxy"]]
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings['proxy_api_port']}"
 c.ConfigurableHTTPProxy.pid_file = f"{settings['state']}/proxy.pid"
 

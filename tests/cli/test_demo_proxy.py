@@ -1,0 +1,41 @@
+"""What the demo's proxy writes into the log."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import aiohttp
+from tests.ports import a_port
+
+from gpuspawner.cli.demo import LOOPBACK, PROXY
+
+SECONDS = 30
+
+
+async def test_no_token_is_in_the_line_on_a_request_that_nobody_answers() -> None:
+    port, nobody = a_port(), f"http://{LOOPBACK}:{a_port()}"
+    where = [f"--ip={LOOPBACK}", f"--port={port}", f"--api-port={a_port()}"]
+    proxy = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        str(PROXY),
+        *where,
+        f"--default-target={nobody}",
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert proxy.stderr is not None
+    try:
+        async with asyncio.timeout(SECONDS), aiohttp.ClientSession() as session:
+            while b"Proxying" not in await proxy.stderr.readline():
+                assert proxy.returncode is None
+            address = f"http://{LOOPBACK}:{port}/stream?_xsrf=2%7Ca-token"
+            # What is said of the first is written by the time that the second is answered.
+            for _ in range(2):
+                async with session.get(address) as answer:
+                    assert answer.status == 503
+    finally:
+        proxy.terminate()
+        said = (await proxy.communicate())[1].decode()
+    assert "503 GET /stream" in said
+    assert "a-token" not in said
