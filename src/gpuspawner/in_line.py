@@ -35,6 +35,19 @@ class Place:
     is_live: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """That a server waits in line, as it was told last.
+
+    Attributes:
+        since: when it was asked for, in seconds since the epoch.
+        number: of its place, as whoever waits reads it; None if it is not known at this moment.
+    """
+
+    since: float
+    number: int | None
+
+
 class PlaceInLine:
     """The place of a pod that is yet to be made; does nothing unless it is taken.
 

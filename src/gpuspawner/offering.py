@@ -20,7 +20,7 @@ from gpuspawner.in_force import InForce, in_force
 from gpuspawner.in_line import PlaceInLine
 from gpuspawner.judging import Judge
 from gpuspawner.language import gettext as _
-from gpuspawner.language import gettext_noop
+from gpuspawner.language import gettext_noop, speaking
 from gpuspawner.metrics import counts, standings
 from gpuspawner.offers import Offer, Situation, drafts_in, pool_of
 from gpuspawner.policy import Decision, Person, decide
@@ -115,6 +115,15 @@ class OfferingKubeSpawner(RefusingKubeSpawner):
         """What the profile that was asked for is called; empty if that cannot be told."""
         profile = self._profile_asked_for
         return profile.title if profile is not None else ""
+
+    @property
+    def session_in_words(self) -> str:
+        """When the server that was asked for ends, in the start's language; empty if never."""
+        profile = self._profile_asked_for
+        if profile is None or profile.session_limit is None:
+            return ""
+        with speaking(self.language):
+            return wording.server_lasts(profile.session_limit)
 
     @property
     def longest_wait(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 from traitlets import Integer
 
 from gpuspawner import wording
-from gpuspawner.in_line import Place, PlaceInLine
+from gpuspawner.in_line import Place, PlaceInLine, Wait
 from gpuspawner.language import gettext as _
 from gpuspawner.line import LineFullError
 from gpuspawner.metrics import counts
@@ -52,6 +52,7 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
     )
 
     _told: Callable[[], str] | None = None
+    _wait: Wait | None = None
     _waits_since: float | None = None
     _announced: PlaceInLine | None = None
     _asked_at = 0.0
@@ -77,6 +78,11 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
     def is_in_line(self) -> bool:
         """Whether the start under way waits in line at this moment."""
         return self._told is not None and not self._is_cancelled
+
+    @property
+    def wait(self) -> Wait | None:
+        """Since when the start under way waits in line, and where; None if it does not."""
+        return self._wait if self.is_in_line else None
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """As `TellingKubeSpawner`'s, with ``is_in_line`` for the page."""
@@ -126,14 +132,16 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         self._take(place, offer, since)
         try:
             while offer.can_wait or not offer.freshness.is_live:
-                self._tell(await place.look(offer), offer, until)
+                here = await place.look(offer)
+                self._wait = Wait(since, here.number if here.is_live else None)
+                self._tell(here, offer, until)
                 if time.time() >= until:
                     raise _waited_long(offer)
                 await place.news(min(PERIOD, max(0.0, until - time.time())))
                 if place.is_live:
                     offer = await again()
         finally:
-            self._told = self._waits_since = None
+            self._told = self._wait = self._waits_since = None
             self.seconds_waited = time.time() - began
             counts().waited(offer.profile, time.time() - since)
         return offer
@@ -141,7 +149,8 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
     def clear_state(self) -> None:
         """Forget the last server, and that it waited."""
         super().clear_state()
-        self._told, self.seconds_waited = None, 0.0
+        self._told = self._wait = None
+        self.seconds_waited = 0.0
 
     def _take(self, place: PlaceInLine, offer: Offer, since: float) -> None:
         try:

@@ -10,9 +10,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from tests.devices import a_slice, devices
 
-from gpuspawner.cluster import Cluster
+from gpuspawner.cluster import Cluster, ClusterWait
 
 from . import test_claimable as claimable
+from . import test_grouping as grouping
 from . import test_pools as pools
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
@@ -23,6 +24,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
     [
         pytest.param(pools.said(), id="a pool without nodes"),
         pytest.param(pools.said(freshness=pools.STALE, most_nodes=None), id="a pool not known"),
+        pytest.param(pools.said(ours=pools.PROMISED), id="a pool of which a node is awaited"),
+        pytest.param(
+            grouping.said(ours={"p": grouping.holder(in_line=ClusterWait("", None))}), id="a line"
+        ),
         pytest.param(claimable.said(claimable.FOUR), id="devices of a node"),
         pytest.param(
             claimable.said(a_slice(*devices(4), slices=2), claims=claimable.STALE), id="not counted"

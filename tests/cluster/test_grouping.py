@@ -13,8 +13,9 @@ from tests.builders import GPU, a_catalog, a_node, a_pod, a_snapshot
 
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.model import Taint
-from gpuspawner.cluster import Cluster, ClusterUnits, Holder, Look, Watched, cluster_of
+from gpuspawner.cluster import Cluster, ClusterUnits, ClusterWait, Holder, Look, Watched, cluster_of
 from gpuspawner.cluster.grouping import natural
+from gpuspawner.cluster.saying import phase_in_words
 from gpuspawner.rights import Grant
 
 NOT_READY = Taint("node.kubernetes.io/not-ready", "", "NoExecute")
@@ -207,9 +208,24 @@ def test_who_has_what() -> None:
         for one in found.holdings
     ] == [("anna", "", None, []), ("bert", "lab", "n1", [(GPU, 2)])]
     assert found.holdings[1].since == "2026-11-23T04:30:05Z"
+    assert [phase_in_words(one) for one in found.holdings] == ["starting", "running"]
     assert found.without_devices == 2
     # A pod of the same name in another namespace is none of ours.
     assert units(found) == [("ours", "gpu", 2), ("others", "", 1), ("free", "", 1)]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        pytest.param(2, "waits in line, place 2", id="as whoever waits reads it"),
+        pytest.param(None, "waits in line", id="a place that is not known is not said"),
+    ],
+)
+def test_who_waits_in_line(place: int | None, words: str) -> None:
+    wait = ClusterWait("2026-11-23T04:20:00Z", place)
+    [one] = said(a_node(gpus=1), ours={"p": holder(phase="starting", in_line=wait)}).holdings
+    assert one.in_line == wait
+    assert phase_in_words(one) == words
 
 
 @given(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from tests.builders import GPU, a_catalog, a_node, a_snapshot
+from tests.builders import GPU, a_catalog, a_node, a_pod, a_snapshot
 
 from gpuspawner.capacity.freshness import Freshness
-from gpuspawner.capacity.model import AutoscalerStatus, Node, NodeGroup
+from gpuspawner.capacity.model import AutoscalerStatus, Node, NodeGroup, Pod
 from gpuspawner.capacity.objects import ClusterObjects
-from gpuspawner.cluster import Cluster, Look, Watched, cluster_of, picture_of
+from gpuspawner.cluster import Cluster, Holder, Look, Watched, cluster_of, picture_of
 from gpuspawner.cluster.saying import pool_in_words
 from gpuspawner.rights import Grant
 
-from .test_grouping import LIVE, MOMENT
+from .test_grouping import LIVE, MOMENT, holder
 
 LABELS = {"pool": "v100"}
 POOL: dict[str, Any] = {
@@ -40,6 +41,9 @@ def said(
     freshness: Freshness = LIVE,
     status: Freshness = LIVE,
     doubtful: tuple[str, ...] = (),
+    ours: Mapping[str, Holder] | None = None,
+    pods: Sequence[Pod] = (),
+    more: Mapping[str, Any] | None = None,
     **pool: Any,
 ) -> Cluster:
     """A cluster whose catalog has one pool; `group` is what its autoscaler says of it."""
@@ -47,12 +51,21 @@ def said(
     table = MappingProxyType(
         {("kube-system", "s"): AutoscalerStatus("kube-system", "s", "u", groups)}
     )
-    snapshot = replace(a_snapshot(*nodes), objects=ClusterObjects(autoscaler=table))
-    catalog = a_catalog(node_pools={"v100": {**POOL, **pool}})
+    snapshot = replace(a_snapshot(*nodes, *pods), objects=ClusterObjects(autoscaler=table))
+    catalog = a_catalog(node_pools={"v100": {**POOL, **pool}, **(more or {})})
+    holders = {("jhub", name): one for name, one in (ours or {}).items()}
     watches = {"configmaps": Watched(status)}
     return cluster_of(
         Look(
-            MOMENT, snapshot, freshness, doubtful, watches, {}, catalog, homes=False, grant=Grant()
+            MOMENT,
+            snapshot,
+            freshness,
+            doubtful,
+            watches,
+            holders,
+            catalog,
+            homes=False,
+            grant=Grant(),
         )
     )
 
@@ -152,3 +165,32 @@ def test_the_nodes_of_a_pool_that_is_not_known_are_not_counted() -> None:
 def test_growth_in_words(known: dict[str, Any], words: str) -> None:
     (pool,) = said(**known).pools
     assert pool_in_words(pool)[-1] == words
+
+
+PROMISED = {
+    "p": holder("anna", phase="starting", awaits_node_of="V100 pool"),
+    "q": holder("bert", phase="starting", awaits_node_of="V100 pool"),
+    "r": holder("cleo", phase="starting"),
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param({}, 2, id="two starts that were promised a node"),
+        pytest.param(
+            {"nodes": [member()], "pods": [a_pod("p", node="m1", gpus=2)]}, 1, id="one has its node"
+        ),
+        pytest.param({"ours": {}}, 0, id="nobody"),
+        pytest.param({"freshness": STALE}, None, id="a cluster that is not known"),
+        pytest.param({"more": {"other": POOL}}, None, id="two pools of one title"),
+    ],
+)
+def test_who_waits_for_a_new_node(known: dict[str, Any], expected: int | None) -> None:
+    nodes = known.pop("nodes", ())
+    pool = said(*nodes, **{"ours": PROMISED, **known}).pools[0]
+    assert pool.awaited_by == expected
+    words = {1: "1 start of this hub waits for", 2: "2 starts of this hub wait for"}
+    told = " ".join(pool_in_words(pool))
+    assert "for a new node" in told if expected else "for a new node" not in told
+    assert words.get(expected or 0, "") in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ IMAGES = [
     {"slug": "cuda11", "title": "CUDA 11", "image": "registry.example/x/y:11"},
     {"slug": "cuda12", "title": "CUDA 12", "image": "registry.example/x/y:12", "default": True},
 ]
+CELL, KEY = "gpuspawner-cell-", "gpuspawner-key-"
 VOID = frozenset({"input", "link"})
 TIMES = "\N{MULTIPLICATION SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -393,6 +395,28 @@ def a_page_saying(text: str) -> Page:
     situation = a_situation(a_catalog_saying(text), *FREE, person=person)
     # Its title is said to be chosen instead of what is gone.
     return page_of(situation, Preselection(holds=False))
+
+
+def test_each_part_of_a_bar_has_its_key() -> None:
+    nodes = a_node(gpus=2), a_node("n2", gpus=2, unschedulable=True)
+    catalog = a_catalog(a_profile(), a_profile("plain", accelerator=None, cpu=8))
+    page = page_of(a_situation(catalog, *nodes, a_pod(gpus=1, cpu=32)))
+    drawn = [str(cell.attributes["class"]).removeprefix(CELL) for cell in page.all("rect")]
+    keys = [
+        (str(item.attributes["class"]).removeprefix(KEY), item.text)
+        for item in page.all("li")
+        if (item.attributes.get("class") or "").startswith(KEY)
+    ]
+    [_pattern, *parts] = (state for state, _cells in groupby(drawn))
+    assert [state for state, _text in keys] == parts == ["free", "used", "unusable"] * 3
+    assert [text for _state, text in keys[3:]] == [
+        "4 free",
+        "room for 4 taken",
+        "8 not usable here",
+        "1 free",
+        "1 in use",
+        "2 not usable here",
+    ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -29,6 +29,10 @@ WAITS_IN = {
 }
 CLICK_IN = {"en": "Cancel and choose again", "de": "Abbrechen und neu auswählen"}
 TITLES_IN = {"en": "A place on a node", "de": "Platz auf einem Knoten"}
+LASTS_IN = {
+    "en": "Your server will run for 12 hours at most; what is not saved by then is lost.",
+    "de": "Ihr Server läuft höchstens 12 Stunden; was bis dahin nicht gespeichert ist, geht",
+}
 SAYS_IN = {"en": "What the cluster says", "de": "Was der Cluster meldet"}
 REFUSED_IN = {
     "en": "Three GPUs cannot be started.",
@@ -109,7 +113,7 @@ async def test_two_starts_at_the_same_time_each_speak_their_own_language(
             page = await visitor.get(f"hub/spawn-pending/{name}")
             part = our_part(page)
             assert f'lang="{language}"' in part
-            for words in (WAITS_IN, CLICK_IN, TITLES_IN, SAYS_IN):
+            for words in (WAITS_IN, CLICK_IN, TITLES_IN, LASTS_IN, SAYS_IN):
                 assert only(language, words, part)
         first = await first_of_ours(hub, name)
         assert first["message"] == WAITS_IN[language]

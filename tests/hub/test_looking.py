@@ -19,6 +19,7 @@ class Spawner(SimpleNamespace):
     """One whose ``profile_list`` takes a while to read."""
 
     active, pending, namespace = True, "", "jupyterhub"
+    wait, pool_to_grow = None, ""
     user_options: Mapping[str, Any] = {"profile": "of-the-list"}
     orm_spawner = SimpleNamespace(started=None)
 

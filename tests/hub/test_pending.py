@@ -38,6 +38,7 @@ PROFILES = """
   - slug: v100
     title: A V100
     accelerator: v100
+    session_limit: 12h
   - slug: mute
     title: A server that never answers
     cpu: 1

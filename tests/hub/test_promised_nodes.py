@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
 from .conftest import HERE, Hub, cards, configuration, running_hub
+from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -114,11 +116,15 @@ async def test_of_five_for_a_node_that_takes_two_servers_two_wait_and_three_are_
         waiting = [name for name, start in starts.items() if not start.done()]
         await hub.cluster.wait_until(lambda: all(map(hub.pods_of, waiting)), 20)
         assert [len(hub.pods_of(name)) for name in names] == [name in waiting for name in names]
+        told = json.loads((await (await hub.visitor(ADMIN)).api("GET", "gpuspawner/cluster")).text)
+        assert [pool["awaited_by"] for pool in told["pools"]] == [2]
         standing, words, can_choose = (await cards(hub, onlooker))["both"]
         assert (standing, can_choose) == ("busy", False)
         assert words.endswith(f"the V100 pool cannot grow: {PROMISED}")
         come()
         answers = [await starts[name] for name in waiting]
+        told = json.loads((await hub.visitors[ADMIN].api("GET", "gpuspawner/cluster")).text)
+        assert [pool["awaited_by"] for pool in told["pools"]] == [0]
     assert [answer.status < 400 for answer in answers] == [True, True]
     assert hub.failures == 0
     for name in waiting:

@@ -23,6 +23,7 @@ from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
 from .conftest import HERE, NAMESPACE, Answer, Hub, cards, configuration, running_hub
+from .doors import ADMIN
 from .test_claims import assumed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -159,6 +160,11 @@ async def test_who_asks_for_what_is_full_waits_and_starts_when_it_is_free(
     assert first not in page.text
     answer = await (await hub.visitor(second)).api("GET", f"users/{second}")
     assert json.loads(answer.text)["servers"][""]["pending"] == "spawn"
+    admin = await hub.visitor(ADMIN)
+    told = json.loads((await admin.api("GET", "gpuspawner/cluster")).text)["holdings"]
+    places = {one["user"]: one["in_line"] and one["in_line"]["place"] for one in told}
+    assert (places[first], places[second]) == (None, 1)
+    assert "waits in line, place 1" in (await admin.get("hub/gpuspawner/cluster")).text
     await hub.stop_server(first)
     waited = await ready(hub, second)
     assert same_of_anybody(waited) == same_of_anybody(pod)

@@ -6,7 +6,7 @@ Pure values of what the hub knows at one moment; the words are in the language s
 from __future__ import annotations
 
 from gpuspawner.cluster.assembling import Look, cluster_of
-from gpuspawner.cluster.holders import Holder, Holders, PodKey
+from gpuspawner.cluster.holders import Holder, Holders, PodKey, rfc3339
 from gpuspawner.cluster.picture import Picture, picture_of
 from gpuspawner.cluster.values import (
     Cluster,
@@ -21,6 +21,7 @@ from gpuspawner.cluster.values import (
     ClusterPlain,
     ClusterPool,
     ClusterUnits,
+    ClusterWait,
 )
 from gpuspawner.cluster.watches import Watched
 
@@ -37,6 +38,7 @@ __all__ = [
     "ClusterPlain",
     "ClusterPool",
     "ClusterUnits",
+    "ClusterWait",
     "Holder",
     "Holders",
     "Look",
@@ -45,4 +47,5 @@ __all__ = [
     "Watched",
     "cluster_of",
     "picture_of",
+    "rfc3339",
 ]

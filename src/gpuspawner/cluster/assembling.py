@@ -12,8 +12,8 @@ from gpuspawner.capacity.index import Snapshot
 from gpuspawner.catalog import Catalog
 from gpuspawner.cluster.claimable import claimable_in
 from gpuspawner.cluster.grouping import Grouped, Naming, grouped
-from gpuspawner.cluster.holders import Holders, holdings_in, rfc3339
-from gpuspawner.cluster.pools import pools_in
+from gpuspawner.cluster.holders import Holders, awaiting_nodes, holdings_in, rfc3339
+from gpuspawner.cluster.pools import awaited, pools_in
 from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterKind, ClusterPool, ClusterUnits
 from gpuspawner.cluster.watches import Watched, granting, kinds_of, told_freshness
 from gpuspawner.pod import is_device, is_known_device
@@ -109,7 +109,10 @@ def _pools(look: Look, naming: Naming) -> tuple[ClusterPool, ...]:
         is_live=look.freshness.is_live and is_whole,
         is_reported=_are_live(look, _OF_THE_AUTOSCALER),
     )
-    return tuple(found)
+    pools = tuple(found)
+    if not look.freshness.is_live:
+        return pools
+    return tuple(awaited(pools, awaiting_nodes(look.snapshot, look.holders)))
 
 
 def _are_live(look: Look, *resources: str) -> bool:

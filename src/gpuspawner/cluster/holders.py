@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.model import Node, Pod
-from gpuspawner.cluster.values import ClusterHeld, ClusterHolding, Phase
+from gpuspawner.cluster.values import ClusterHeld, ClusterHolding, ClusterWait, Phase
 
 PodKey = tuple[str, str]
 """Namespace and name. A label can be written by anybody; of one name there is but one pod."""
@@ -22,6 +23,9 @@ class Holder:
         profile: slug; empty if it is not known.
         asks_for_devices: whether the profile does; None if it is not known.
         since: when its start began, in UTC.
+        in_line: where it waits for room; None if it does not.
+        awaits_node_of: the title of the pool of which a new node was promised to the start under
+            way; empty if none was.
     """
 
     user: str
@@ -31,6 +35,8 @@ class Holder:
     asks_for_devices: bool | None
     since: datetime | None
     phase: Phase
+    in_line: ClusterWait | None = None
+    awaits_node_of: str = ""
 
 
 Holders = Mapping[PodKey, Holder]
@@ -80,6 +86,16 @@ def holdings_in(
     return tuple(sorted(found, key=lambda one: (one.user, one.server)))
 
 
+def awaiting_nodes(snapshot: Snapshot, holders: Holders) -> Counter[str]:
+    """How many starts were promised a new node and are on none yet, by the pool's title."""
+    there = {key for key, _, _ in held_by_ours(snapshot, holders)}
+    return Counter(
+        one.awaits_node_of
+        for key, one in holders.items()
+        if one.awaits_node_of and key not in there
+    )
+
+
 def rfc3339(moment: datetime) -> str:
     """A moment in UTC, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
@@ -95,6 +111,7 @@ def _holding(
         title=holder.title,
         since=rfc3339(holder.since) if holder.since is not None else None,
         phase=holder.phase,
+        in_line=holder.in_line,
         node=node.name if node is not None else None,
         held=held,
     )

@@ -5,7 +5,8 @@ What cannot be told of them is unknown, and is never taken for room.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gpuspawner.capacity.index import Snapshot
@@ -56,6 +57,21 @@ def pools_in(
             autoscaler_group=template.group,
             growth=_growth(state) if is_live else "unknown",
         )
+
+
+def awaited(pools: Sequence[ClusterPool], starts: Mapping[str, int]) -> Iterator[ClusterPool]:
+    """Pools, with how many starts wait for a new node of each.
+
+    Args:
+        pools: all that there are.
+        starts: how many wait, by the pool's title.
+    """
+    titles = Counter(pool.title for pool in pools)
+    for pool in pools:
+        waiting = starts.get(pool.title, 0)
+        # Of which of two pools with one title cannot be told.
+        is_known = not waiting or titles[pool.title] == 1
+        yield replace(pool, awaited_by=waiting if is_known else None)
 
 
 def _growth(state: PoolState) -> PoolGrowth:

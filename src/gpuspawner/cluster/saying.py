@@ -8,6 +8,7 @@ from gpuspawner.capacity.freshness import State
 from gpuspawner.cluster.values import (
     ClusterClaimable,
     ClusterHeld,
+    ClusterHolding,
     ClusterKind,
     ClusterNode,
     ClusterPool,
@@ -150,7 +151,7 @@ def claimable_in_words(devices: ClusterClaimable) -> str:
 
 
 def pool_in_words(pool: ClusterPool) -> tuple[str, ...]:
-    """How large a pool is and may be, what a new node offers, and whether it can grow."""
+    """How large a pool is and may be, who waits for it to grow, and whether it can."""
     offered = [f"{one.count} {_TIMES} {one.title}" for one in pool.devices]
     cores = _("{amount} CPU cores").format(amount=format_amount("cpu", round(pool.cpu * 1000)))
     memory = _("{amount} of memory").format(amount=format_amount("memory", pool.memory))
@@ -161,7 +162,18 @@ def pool_in_words(pool: ClusterPool) -> tuple[str, ...]:
             "Whether the pool can grow at present is not known: the catalog does not name its "
             "autoscaler_group."
         )
-    return _size_in_words(pool), offers, growth
+    awaited = (_awaited_in_words(pool.awaited_by),) if pool.awaited_by else ()
+    return (_size_in_words(pool), *awaited, offers, growth)
+
+
+def _awaited_in_words(starts: int) -> str:
+    # Several may find room on one node.
+    words = ngettext(
+        "{count} start of this hub waits for a new node.",
+        "{count} starts of this hub wait for a new node.",
+        starts,
+    )
+    return words.format(count=starts)
 
 
 def _size_in_words(pool: ClusterPool) -> str:
@@ -228,9 +240,13 @@ def purpose_in_words(kind: ClusterKind) -> str:
     return _(_PURPOSES[kind.purpose])
 
 
-def phase_in_words(phase: str) -> str:
+def phase_in_words(holding: ClusterHolding) -> str:
     """How far a server is."""
-    return _(_PHASES[phase])
+    if holding.in_line is None:
+        return _(_PHASES[holding.phase])
+    if holding.in_line.place is None:
+        return _("waits in line")
+    return _("waits in line, place {number}").format(number=holding.in_line.place)
 
 
 def held_in_words(held: Iterable[ClusterHeld] | None) -> str:

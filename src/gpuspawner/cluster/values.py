@@ -142,6 +142,8 @@ class ClusterPool:
         autoscaler_group: its name in the autoscaler's status; empty if the catalog names none.
         growth: whether it can grow at present. "can" only where its autoscaler reports nothing
             against it; "unknown" where no report is known.
+        awaited_by: how many starts under way of this hub were promised a new node of it and are on
+            none yet, as far as this hub knows since it began; null if that cannot be told.
     """
 
     name: str
@@ -153,6 +155,21 @@ class ClusterPool:
     memory: int
     autoscaler_group: str
     growth: PoolGrowth
+    awaited_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterWait:
+    """A place in line.
+
+    Attributes:
+        since: when the server was asked for, in UTC, as in RFC 3339.
+        place: its number among those who may take the same room, as whoever waits reads it; null
+            if it is not known at this moment.
+    """
+
+    since: str
+    place: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +183,7 @@ class ClusterHolding:
         title: what people read.
         since: when its start began, in UTC, as in RFC 3339; null if that is not known.
         phase: as the hub sees it.
+        in_line: where its start waits for room; null if it does not.
         node: where it is, or is expected; null if there is none yet, or it is not known.
         held: its devices; null if they are not known.
     """
@@ -176,6 +194,7 @@ class ClusterHolding:
     title: str
     since: str | None
     phase: Phase
+    in_line: ClusterWait | None
     node: str | None
     held: tuple[ClusterHeld, ...] | None
 

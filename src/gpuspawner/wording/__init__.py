@@ -5,7 +5,16 @@ The first word of a sentence on an offer is where it stands: free, busy, unknown
 
 from gpuspawner.wording.amounts import named, unbroken
 from gpuspawner.wording.availability import CONTRADICTION, availability, standing
-from gpuspawner.wording.facts import AfterStop, devices, granted, home, session, sharing, volume
+from gpuspawner.wording.facts import (
+    AfterStop,
+    devices,
+    granted,
+    home,
+    server_lasts,
+    session,
+    sharing,
+    volume,
+)
 from gpuspawner.wording.lengths import lasting, spelled
 from gpuspawner.wording.waiting import in_line, instead
 
@@ -20,6 +29,7 @@ __all__ = [
     "instead",
     "lasting",
     "named",
+    "server_lasts",
     "session",
     "sharing",
     "spelled",

@@ -113,6 +113,12 @@ def session(limit: str) -> str:
     return words.format(length=lasting(limit))
 
 
+def server_lasts(limit: str) -> str:
+    """What a limit of the catalog's to a session means for a server that is yet to run."""
+    words = _("Your server will run for {length} at most; what is not saved by then is lost.")
+    return words.format(length=lasting(limit))
+
+
 def granted(grant: str) -> str:
     """By what a person may have a profile; empty if everyone may.
 

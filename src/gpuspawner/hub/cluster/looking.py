@@ -18,7 +18,7 @@ from gpuspawner.capacity.freshness import Freshness
 from gpuspawner.capacity.index import Snapshot
 from gpuspawner.capacity.shared import SharedCluster
 from gpuspawner.catalog import Catalog, CatalogError, Profile
-from gpuspawner.cluster import Holder, Look, PodKey, Watched
+from gpuspawner.cluster import ClusterWait, Holder, Look, PodKey, Watched, rfc3339
 from gpuspawner.language import gettext as _
 from gpuspawner.rights import Grant, mounts_claims
 from gpuspawner.selection import SelectionError, read_selection
@@ -113,7 +113,16 @@ def _holder(name: str, spawner: GPUSpawner, catalog: Catalog | None) -> Holder:
         asks_for_devices=asks,
         since=started,
         phase=pending.get(spawner.pending or "", "running"),  # type: ignore[arg-type] # is one
+        in_line=_wait(spawner),
+        awaits_node_of=spawner.pool_to_grow if spawner.pending == "spawn" else "",
     )
+
+
+def _wait(spawner: GPUSpawner) -> ClusterWait | None:
+    wait = spawner.wait
+    if wait is None:
+        return None
+    return ClusterWait(rfc3339(datetime.fromtimestamp(wait.since, UTC)), wait.number)
 
 
 def _profile(spawner: GPUSpawner, catalog: Catalog | None) -> tuple[str, str, bool | None]:
