@@ -208,7 +208,7 @@ async def test_a_profile_that_an_edit_names_may_go_and_come(
     path.write_text(TEXT.replace("slug: big", "slug: other"))
     assert may(await in_force(page)) == ["cpu"]
     assert page.status.effective is not None
-    assert "names 'big'" in page.status.effective.problems[0]
+    assert "names 'big'" in str(page.status.effective.problems[0])
     path.write_text(TEXT)
     assert may(await in_force(page)) == ["cpu", "big"]
 

@@ -172,7 +172,7 @@ class InForce:
         if before is None or before.revision != revision:
             self._log.info("Access revision %d is in force", revision.number)
         if found.problems and (before is None or before.problems != found.problems):
-            problems = "\n".join(found.problems)
+            problems = "\n".join(map(str, found.problems))
             self._log.warning("Access revision %d, over this file:\n%s", revision.number, problems)
         if found.has_drifted and not (before is not None and before.has_drifted):
             self._log.warning(

@@ -43,7 +43,7 @@ def rules_of(*rules: dict[str, Any]) -> list[AccessRule]:
             {"users": ("*",), "profiles": ("cpu", "tpu-*", "gpu-c")},
             [
                 "rule 1: no profile that is known matches 'tpu-*'",
-                "rule 1: no profile that is known is called 'gpu-c'; did you mean 'gpu-b'?",
+                "rule 1: no profile that is known is called 'gpu-c'; known here: cpu, gpu-a, gpu-b",
             ],
             id="profiles that are gone",
         ),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuspawner.admin import Draft, RuleFields, applied, read_rules, written_rules
+from gpuspawner.admin import Draft, RuleFields, read_rules, written_rules
+from gpuspawner.admin.drafting import applied
 
 RULES = tuple({"groups": [name], "profiles": ["p"]} for name in "abc")
 

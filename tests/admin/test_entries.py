@@ -52,9 +52,9 @@ def test_a_choice_that_not_everyone_may_make_is_told() -> None:
 @pytest.mark.parametrize(
     ("entry", "allowed", "ground"),
     [
-        pytest.param({}, True, "its entry is open to everyone", id="open"),
-        pytest.param({"allowed_groups": ["hpc"]}, False, "its entry is for group hpc", id="closed"),
-        pytest.param({"allowed_groups": ["bio"]}, True, "its entry is for group bio", id="theirs"),
+        pytest.param({}, True, "Its entry is open to everyone", id="open"),
+        pytest.param({"allowed_groups": ["hpc"]}, False, "Its entry is for group hpc", id="closed"),
+        pytest.param({"allowed_groups": ["bio"]}, True, "Its entry is for group bio", id="theirs"),
         pytest.param(
             {
                 "profile_options": {
@@ -65,7 +65,7 @@ def test_a_choice_that_not_everyone_may_make_is_told() -> None:
                 }
             },
             False,
-            "one of its options has no choice that is open to them",
+            "One of its options has no choice that is open to them",
             id="open, but with nothing to choose",
         ),
     ],

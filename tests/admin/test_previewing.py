@@ -57,14 +57,11 @@ def test_people_and_profiles_are_counted_once_each() -> None:
     three = [Person(name) for name in ("anna", "bert", "cleo")]
     one, another = file.model_copy(update={"access": ()}), catalog_of([before])
     preview = present_preview(file, one, three)
-    assert (
-        preview.losses_in_words
-        == f"3 people lose something, {len(slugs)} different profiles in all"
-    )
+    assert preview.losses_in_words == f"3 people lose access, to {len(slugs)} profiles in all"
     assert preview.lost == 3 * len(slugs)
     rule = AccessRule(users=("anna",), profiles=(slugs[0],))
     only = present_preview(one, another.model_copy(update={"access": (rule,)}), three)
-    assert only.gains_in_words == "1 person gains something, 1 profile in all"
+    assert only.gains_in_words == "1 person gains access to 1 profile"
 
 
 def test_more_than_anybody_reads_is_counted_and_not_listed() -> None:

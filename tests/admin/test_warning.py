@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gpuspawner.admin import checked, present_problems, present_remarks
+from gpuspawner.access import Fault
+from gpuspawner.admin import checked, present_faults, present_problems, present_remarks
 from gpuspawner.catalog import AccessRule
 from gpuspawner.language import speaking
 
@@ -80,6 +81,41 @@ def test_what_is_of_no_rule_is_quoted_as_well(written: Any) -> None:
     _, problems = checked([1], (), SLUGS)
     (found,) = present_problems(problems, written, SLUGS)
     assert found.detail
+
+
+@pytest.mark.parametrize(
+    ("fault", "language", "words"),
+    [
+        pytest.param(
+            Fault(1, "gpuu"),
+            "en",
+            "Rule 2 names the profile gpuu, which the catalog does not have any more.",
+            id="a profile that is gone",
+        ),
+        pytest.param(
+            Fault(0, "gpuu", ("a", "b")),
+            "de",
+            "Regel 1 nennt das Profil gpuu, das der Katalog nicht mehr hat. Da eines der seither "
+            "hinzugekommenen dasselbe sein kann, verwehrt sie a und b.",
+            id="that was kept from people",
+        ),
+        pytest.param(
+            Fault(2),
+            "de",
+            "Regel 3 kann diese Version des Hubs nicht lesen. Sie und die Regeln nach ihr erlauben "
+            "nichts, bis die Regeln neu gespeichert werden.",
+            id="a rule of a later version",
+        ),
+    ],
+)
+def test_a_fault_of_what_is_in_force_is_said_once(fault: Fault, language: str, words: str) -> None:
+    rules = (AccessRule(groups=("hpc",), profiles=("gpuu", "cpuu")),)
+    with speaking(language):
+        [said] = present_faults([fault], SLUGS)
+        found = present_remarks(rules, SLUGS, ["hpc"], None, [fault])
+    assert said.in_words == words
+    assert bool(said.hint) is bool(fault.gone)
+    assert len(found) == (1 if fault.gone else 2)
 
 
 def test_what_was_meant_is_said_in_the_language_of_the_page() -> None:

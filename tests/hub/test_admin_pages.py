@@ -222,7 +222,9 @@ async def test_what_nobody_is_called_and_what_decides_nothing_is_pointed_out_bef
     page = await added(admin, "students", "cpu", page)
     assert "Rule 3: the hub knows no group studentss." in page.text
     assert "Did you mean students?" in page.text
-    assert "Rule 4 never decides anything: what it says is decided above it, by 1." in page.text
+    assert (
+        "Rule 4 never decides anything: what it says is decided above it, by rule 1." in page.text
+    )
     lists = {name: page.text.partition(f'<datalist id="{name}">')[2] for name in PARTS}
     for name, value in PARTS.items():
         assert f'<option value="{value}">' in lists[name].partition("</datalist>")[0]
@@ -349,10 +351,10 @@ async def test_the_api_saves_and_says_what_is_in_force(hub: Hub) -> None:
 async def test_why_somebody_has_something(hub: Hub) -> None:
     await hub.visitor("students-1")
     page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=students-1")
-    assert "rule 1 allows it to group students" in page.text
+    assert "Rule 1 allows it to group students" in page.text
     card = page.text.partition("Plain CPU")[2].partition("</li>")[0]
     assert "Now: free" in card
-    assert "The sign-in said so less than a minute ago." in page.text
+    assert "The sign-in named these groups less than a minute ago." in page.text
 
 
 async def test_a_user_whom_the_hub_does_not_know_is_said_to_be_none(hub: Hub) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest_asyncio
 from gpuspawner.access import PAGE
 from gpuspawner.database import AUDIT_LOG
 from gpuspawner.hub.access import in_force_of
+from gpuspawner.hub.admin.rights import CLUSTER
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .access_edits import READER, added, configured, database_away, hidden, press
@@ -25,6 +27,7 @@ from .doors import ADMIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+WATCHER, CLUSTER_PAGE = "watchers-1", "hub/gpuspawner/cluster"
 ACCESS, RULES = "hub/gpuspawner/admin", "hub/gpuspawner/admin/rules"
 THEIRS = """\
 {% extends "templates/page.html" %}
@@ -41,6 +44,8 @@ async def hub(cluster: SimCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     directory = tmp_path_factory.mktemp("hub")
     (directory / "page.html").write_text(THEIRS)
     config = configured(cluster, PAGE)
+    watchers = {"name": "watchers", "scopes": [CLUSTER], "users": [WATCHER]}
+    config.JupyterHub.load_roles.append(watchers)
     config.GPUSpawner.catalog_file = str(directory / "catalog.yaml")
     write_catalog(directory, "")
     config.JupyterHub.template_paths.insert(0, str(directory))
@@ -180,3 +185,41 @@ async def test_each_change_and_each_refusal_is_a_line_and_a_row(hub: Hub, lines:
     assert lines == [entry.line() for entry in entries]
     assert json.loads(lines[0])["changes"] == ["rule 4 is new: group audited may have cpu"]
     assert all("\n" not in line for line in lines)
+
+
+async def test_a_profile_that_is_gone_is_told_of_once_in_the_language_of_the_page(hub: Hub) -> None:
+    admin = await hub.visitor(ADMIN)
+    file = directory_of(hub) / "catalog.yaml"
+    good = file.read_text()
+    file.write_text(good.replace("huge", "vast"))
+    headers, words = (
+        {"Accept-Language": "de"},
+        "nennt das Profil huge, das der Katalog nicht mehr hat",
+    )
+    async with asyncio.timeout(5):
+        while words not in (page := await admin._send("GET", ACCESS, headers=headers)).text:  # noqa: ASYNC110 - as people do
+            await asyncio.sleep(0.1)
+    assert page.text.count("Profil huge") == len(re.findall(words, page.text))
+    assert "access rule" not in page.text
+    assert "kein Profil huge" not in (await admin._send("GET", RULES, headers=headers)).text
+    file.write_text(good)
+
+
+async def test_a_broken_file_is_told_of_on_the_cluster_s_page_as_far_as_one_may_know(
+    hub: Hub,
+) -> None:
+    admin, watcher = await hub.visitor(ADMIN), await hub.visitor(WATCHER)
+    file = directory_of(hub) / "catalog.yaml"
+    good = file.read_text()
+    assert "not valid" not in (await admin.get(CLUSTER_PAGE)).text
+    file.write_text(f"{good}\nsecret-of-the-file: 7\n")
+    async with asyncio.timeout(5):
+        while "not valid since 20" not in (page := await admin.get(CLUSTER_PAGE)).text:  # noqa: ASYNC110 - as people do
+            await asyncio.sleep(0.1)
+    assert "secret-of-the-file" in page.text
+    assert "The profiles are what it said before; who may have them is what revision" in page.text
+    plain = (await watcher.get(CLUSTER_PAGE)).text
+    assert "The catalog&#39;s file is not valid at the moment." in plain
+    assert "secret-of-the-file" not in plain
+    assert "revision" not in plain
+    file.write_text(good)

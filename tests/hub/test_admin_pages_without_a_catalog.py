@@ -69,6 +69,6 @@ async def test_why_somebody_has_an_entry(hub: Hub) -> None:
     await hub.visitor("students-1")
     page = await (await hub.visitor(ADMIN)).get("hub/gpuspawner/admin/why?user=students-1")
     allowed, _, denied = page.text.partition("<h3>Not allowed</h3>")
-    assert "its entry is open to everyone" in allowed
+    assert "Its entry is open to everyone" in allowed
     assert "Now: free" in allowed
-    assert "its entry is for group gpu-users" in denied
+    assert "Its entry is for group gpu-users" in denied

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gpuspawner.access.comparing import Change, Effect, Kind, Preview, difference, preview
 from gpuspawner.access.deciding import Decider
-from gpuspawner.access.effective import GIT, PAGE, Effective, Mode, effective
+from gpuspawner.access.effective import GIT, PAGE, Effective, Fault, Mode, effective
 from gpuspawner.access.exporting import as_yaml
 from gpuspawner.access.matching import (
     EVERYONE,
@@ -30,6 +30,7 @@ __all__ = [
     "Draft",
     "Effect",
     "Effective",
+    "Fault",
     "Holder",
     "Kind",
     "Matrix",

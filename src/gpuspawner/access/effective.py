@@ -25,6 +25,33 @@ _NOBODY: Final = AccessRule(users=("*",), profiles=("*",), deny=True)
 """In place of a rule that cannot be read: it may have been one that keeps people out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What of a revision's rule could not be read as it was meant.
+
+    Attributes:
+        rule: its place, from 0.
+        gone: how it names a profile that the file has no more; empty if it cannot be read at all.
+        denies: the profiles that it keeps people from in the stead of that one.
+    """
+
+    rule: int
+    gone: str = ""
+    denies: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The same in words, with the place as people count it."""
+        if not self.gone:
+            return (
+                f"access rule {self.rule + 1} cannot be read by this version; it and the rules "
+                "below it allow nothing until the access is saved again"
+            )
+        words = f"access rule {self.rule + 1} names {self.gone!r}, which the file has no profile"
+        if self.denies:
+            return f"{words} for any more; it denies what came since: {', '.join(self.denies)}"
+        return f"{words} for any more"
+
+
 @dataclass(frozen=True)
 class Effective:
     """A catalog with the access that is in force.
@@ -34,13 +61,13 @@ class Effective:
             revision.
         file: the file's own.
         revision: whose access it is; None for the file's.
-        problems: what of the revision could not be read as it was meant, for admins.
+        problems: what of the revision could not be read as it was meant.
     """
 
     catalog: Catalog
     file: Catalog
     revision: Revision | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Fault, ...] = ()
 
     @cached_property
     def written(self) -> Written:
@@ -84,23 +111,21 @@ def effective(file: Catalog, revision: Revision | None) -> Effective:
     for number, rule in enumerate(rules):
         gone = _gone(rule, slugs)
         held.append(_still_denying(rule, came_since) if gone and rule.deny else rule)
-        problems += [_words(number, rule, pattern, came_since) for pattern in gone]
+        denies = tuple(came_since) if rule.deny else ()
+        problems += [Fault(number, pattern, denies) for pattern in gone]
     catalog = file.model_copy(update={"access": tuple(held)})
     return Effective(catalog, file, revision, tuple(problems))
 
 
-def _read(written: Sequence[Any]) -> tuple[list[AccessRule], list[str]]:
+def _read(written: Sequence[Any]) -> tuple[list[AccessRule], list[Fault]]:
     rules: list[AccessRule] = []
-    problems: list[str] = []
+    problems: list[Fault] = []
     for number, rule in enumerate(written):
         try:
             rules.append(AccessRule.model_validate(rule))
         except ValidationError:
             rules.append(_NOBODY)
-            problems.append(
-                f"access rule {number + 1} cannot be read by this version; it and the rules below "
-                "it allow nothing until the access is saved again"
-            )
+            problems.append(Fault(number))
     return rules, problems
 
 
@@ -115,10 +140,3 @@ def _gone(rule: AccessRule, slugs: Collection[str]) -> list[str]:
 def _still_denying(rule: AccessRule, came_since: Sequence[str]) -> AccessRule:
     """Keeps people out of the new profiles also: one of them may be the old one, renamed."""
     return rule.model_copy(update={"profiles": (*rule.profiles, *came_since)})
-
-
-def _words(number: int, rule: AccessRule, pattern: str, came_since: Sequence[str]) -> str:
-    words = f"access rule {number + 1} names {pattern!r}, which the file has no profile for"
-    if rule.deny and came_since:
-        return f"{words} any more; it denies what came since: {', '.join(came_since)}"
-    return f"{words} any more"

@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gpuspawner.access import as_written
+from gpuspawner.access import Effective, as_written
+from gpuspawner.admin.drafting import Draft, RuleFields, applied, held
 from gpuspawner.catalog import AccessRule, CatalogError, Problem, read_access
 
 _PLACE = re.compile(r"^access\[(\d+)\]")
@@ -40,6 +41,29 @@ def checked(
         return (), [_in_their_place(problem, new) for problem in error.problems]
     known |= {texts[at]: rule for at, rule in zip(new, read, strict=True)}
     return tuple(known[text] for text in texts), []
+
+
+def stepped(
+    draft: Draft, fields: RuleFields | None, action: str, at: int, effective: Effective
+) -> Draft:
+    """The draft after a button was pressed, unless what is written in the open rule cannot be.
+
+    Then that rule stays open with what was written, and nothing else is done.
+
+    Args:
+        draft: before.
+        fields: of the rule that is open; None if none is.
+        action: see `gpuspawner.admin.drafting.applied`.
+        at: likewise.
+        effective: what is in force.
+    """
+    kept = held(draft, fields, action)
+    if kept is not None and fields is not None:
+        slugs = [profile.slug for profile in effective.file.profiles]
+        _, problems = checked([fields.written], effective.catalog.access, slugs)
+        if problems or kept.is_misplaced:
+            return kept
+    return applied(draft, fields, action, at)
 
 
 def _in_their_place(problem: Problem, places: Sequence[int]) -> Problem:

@@ -25,6 +25,8 @@ class Draft:
         opened: the place, from 0, of the rule whose fields are shown; the end for a new one.
         fields: what stands in these, as long as it is not taken over.
         more: the list in which there is to be room for more names; empty if in none.
+        is_held: whether the rule stays open because of a fault in `fields`, which no button that
+            was pressed gets past.
     """
 
     rules: tuple[dict[str, Any], ...]
@@ -33,6 +35,27 @@ class Draft:
     opened: int | None = None
     fields: RuleFields | None = None
     more: str = ""
+    is_held: bool = False
+
+    @property
+    def places(self) -> int:
+        """How many places there are for the rule that is open, which may be a new one."""
+        is_new = self.opened is not None and self.opened >= len(self.rules)
+        return len(self.rules) + is_new
+
+    @property
+    def attempted(self) -> tuple[dict[str, Any], ...]:
+        """The rules with what cannot be taken over, at the place of the rule that is open."""
+        if not self.is_held or self.fields is None or self.opened is None:
+            return self.rules
+        at = self.opened
+        return (*self.rules[:at], self.fields.written, *self.rules[at + 1 :])
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether the place that is written is none that there is."""
+        place = self.fields.place if self.is_held and self.fields is not None else None
+        return place is not None and not 0 <= place < self.places
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +63,8 @@ class RuleFields:
     """What stands in the fields of the rule that is open.
 
     Attributes:
-        place: where it is to stand, from 0; None to leave it.
+        place: where it is to stand, from 0; None to leave it, and what is no place is -1.
+        typed_place: the same as it was written.
     """
 
     groups: tuple[str, ...] = ()
@@ -48,6 +72,7 @@ class RuleFields:
     profiles: tuple[str, ...] = ()
     deny: bool = False
     place: int | None = None
+    typed_place: str = ""
 
     @property
     def written(self) -> dict[str, Any]:
@@ -84,6 +109,31 @@ def read_rules(text: str) -> tuple[dict[str, Any], ...]:
 def written_rules(rules: Sequence[dict[str, Any]]) -> str:
     """Rules for a page to carry along."""
     return json.dumps(list(rules), ensure_ascii=False, separators=(",", ":"))
+
+
+def held(draft: Draft, fields: RuleFields | None, action: str) -> Draft | None:
+    """The draft with its open rule still open, if what is written there is to be taken over.
+
+    Whether it can be is to be seen of `Draft.attempted` and `Draft.is_misplaced`.
+
+    Args:
+        draft: before the button was pressed.
+        fields: of the rule that is open; None if none is.
+        action: of the button, see `applied`.
+    """
+    if fields is None or draft.opened is None or action in ("cancel", "more"):
+        return None
+    is_new = draft.opened >= len(draft.rules)
+    if action != "close" and (fields.is_empty if is_new else _is_as_it_was(draft, fields)):
+        return None
+    return replace(draft, fields=fields, is_held=True)
+
+
+def _is_as_it_was(draft: Draft, fields: RuleFields) -> bool:
+    opened = draft.opened
+    if opened is None or fields.place not in (None, opened):
+        return False
+    return fields.written == draft.rules[opened]
 
 
 def applied(draft: Draft, fields: RuleFields | None, action: str, at: int) -> Draft:

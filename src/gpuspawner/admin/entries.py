@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpuspawner.admin.reasons import PresentedReason
-from gpuspawner.admin.saying import people_in_words
+from gpuspawner.admin.saying import as_sentence, people_in_words
 from gpuspawner.catalog import AccessRule, Catalog, Profile
 from gpuspawner.language import gettext as _
 from gpuspawner.language import listed
@@ -95,7 +95,7 @@ def _reason(profile: Profile, person: Person, left: set[str]) -> PresentedReason
         ground = _("its entry is open to everyone")
     else:
         ground = _("its entry is for {people}").format(people=entry.who)
-    return PresentedReason(profile.slug, profile.title, allowed, None, ground, "", "")
+    return PresentedReason(profile.slug, profile.title, allowed, None, as_sentence(ground), "", "")
 
 
 def _rules(profile: Profile) -> tuple[AccessRule, ...]:

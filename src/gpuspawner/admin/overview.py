@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gpuspawner.access import Holder, matrix
-from gpuspawner.catalog import Catalog
+from gpuspawner.catalog import Catalog, matches
+from gpuspawner.catalog.access import has_wildcard
 from gpuspawner.language import gettext as _
 
 MOST_ROWS = 25
@@ -22,8 +23,8 @@ class Search:
     """What of the matrix is asked for.
 
     Attributes:
-        name: part of a group's or a user's name; empty for all.
-        profile: part of a slug or a title; empty for all.
+        name: part of a group's or a user's name, or a pattern of all of it; empty for all.
+        profile: likewise of a slug or a title.
         page: of the rows, from 1.
         columns: the page of the profiles, from 1.
     """
@@ -99,20 +100,18 @@ def present_overview(catalog: Catalog, groups: Iterable[str], search: Search) ->
         groups: that the hub knows.
         search: which part of it.
     """
-    wanted = search.profile.casefold()
     columns = [
         Column(profile.slug, profile.title)
         for profile in catalog.profiles
-        if wanted in profile.slug.casefold() or wanted in profile.title.casefold()
+        if is_asked_for(search.profile, profile.slug) or is_asked_for(search.profile, profile.title)
     ]
     columns_page, columns_pages = _page(search.columns, len(columns), MOST_COLUMNS)
     shown = columns[(columns_page - 1) * MOST_COLUMNS : columns_page * MOST_COLUMNS]
     decided = matrix(catalog.access, [column.slug for column in shown], groups)
-    name = search.name.casefold()
     alike: dict[tuple[str, tuple[int | None, ...]], list[Holder]] = {}
     found = 0
     for holder, rules in decided.rows.items():
-        if name and name not in holder.name.casefold():
+        if not is_asked_for(search.name, holder.name):
             continue
         found += 1
         alike.setdefault((holder.kind, rules), []).append(holder)
@@ -122,6 +121,15 @@ def present_overview(catalog: Catalog, groups: Iterable[str], search: Search) ->
         for (kind, rules), holders in list(alike.items())[(page - 1) * MOST_ROWS : page * MOST_ROWS]
     ]
     return Overview(tuple(shown), tuple(rows), page, pages, columns_page, columns_pages, found)
+
+
+def is_asked_for(asked: str, name: str) -> bool:
+    """Whether a name is one that is searched for, by a part of it or by a pattern as in rules.
+
+    Case makes no difference, other than in rules.
+    """
+    asked, name = asked.casefold(), name.casefold()
+    return matches(asked, name) if has_wildcard(asked) else asked in name
 
 
 def _page(wanted: int, count: int, most: int) -> tuple[int, int]:

@@ -84,8 +84,8 @@ def present_preview(before: Catalog, after: Catalog, people: Iterable[Person]) -
 def _gains_in_words(gains: Sequence[Effect]) -> str:
     people = len({effect.person.name for effect in gains})
     words = ngettext(
-        "{people} person gains something, {profiles} in all",
-        "{people} people gain something, {profiles} in all",
+        "{people} person gains access to {profiles}",
+        "{people} people gain access, to {profiles} in all",
         people,
     )
     return words.format(people=people, profiles=_profiles_in_words(gains))
@@ -94,8 +94,8 @@ def _gains_in_words(gains: Sequence[Effect]) -> str:
 def _losses_in_words(losses: Sequence[Effect]) -> str:
     people = len({effect.person.name for effect in losses})
     words = ngettext(
-        "{people} person loses something, {profiles} in all",
-        "{people} people lose something, {profiles} in all",
+        "{people} person loses access to {profiles}",
+        "{people} people lose access, to {profiles} in all",
         people,
     )
     return words.format(people=people, profiles=_profiles_in_words(losses))
@@ -103,7 +103,7 @@ def _losses_in_words(losses: Sequence[Effect]) -> str:
 
 def _profiles_in_words(effects: Sequence[Effect]) -> str:
     profiles = len({effect.profile for effect in effects})
-    words = ngettext("{count} profile", "{count} different profiles", profiles)
+    words = ngettext("{count} profile", "{count} profiles", profiles)
     return words.format(count=profiles)
 
 

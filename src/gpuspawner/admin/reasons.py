@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gpuspawner.admin.saying import grant_in_words, rule_in_words
+from gpuspawner.admin.saying import as_sentence, grant_in_words, rule_in_words
 from gpuspawner.catalog import Catalog
 from gpuspawner.explaining import explained
 from gpuspawner.language import gettext as _
@@ -19,7 +19,7 @@ class PresentedReason:
 
     Attributes:
         rule: the number of the rule that decides, as people count; None if none does.
-        ground: what decided, in words.
+        ground: what decided, in words with which a sentence begins.
         rule_in_words: what that rule says; empty if none decides.
         later: which rules would have something to say as well, in words; empty if none.
     """
@@ -53,7 +53,7 @@ def present_reasons(catalog: Catalog, person: Person) -> tuple[PresentedReason, 
                 title=one.profile.title,
                 allowed=decision.allowed,
                 rule=number + 1 if number is not None else None,
-                ground=grant_in_words(decision),
+                ground=as_sentence(grant_in_words(decision)),
                 rule_in_words=rule_in_words(catalog.access[number]) if number is not None else "",
                 later=later,
             )
@@ -76,21 +76,26 @@ def groups_as_of(*, of_sign_in: bool, minutes: int | None, asked_again: AskedAga
         return _("The hub itself keeps the groups: the next start counts with these.")
     if minutes is None:
         words = _(
-            "These groups are of a sign-in before the hub was last started, if there was one."
+            "These are the groups that the hub remembers. The sign-in has not said anything of "
+            "this person since the hub was last started."
         )
     elif not minutes:
-        words = _("The sign-in said so less than a minute ago.")
+        words = _("The sign-in named these groups less than a minute ago.")
     else:
         words = ngettext(
-            "The sign-in said so {minutes} minute ago.",
-            "The sign-in said so {minutes} minutes ago.",
+            "The sign-in named these groups {minutes} minute ago.",
+            "The sign-in named these groups {minutes} minutes ago.",
             minutes,
         ).format(minutes=minutes)
     match asked_again:
         case "start":
-            more = _("It is asked again at the next start, which counts with what it says then.")
+            more = _(
+                "When the person starts a server, it is asked again, and what it says then counts."
+            )
         case "visit":
-            more = _("It is asked again when they come here, and the next start counts with that.")
+            more = _(
+                "When the person comes to the hub, it is asked again, and what it says then counts."
+            )
         case _sign_in:
-            more = _("The next start counts with these, unless they sign in anew before.")
+            more = _("They count until the person signs in again.")
     return f"{words} {more}"

@@ -21,6 +21,9 @@ ANY: Final = "*"
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LONGEST_SHOWN = 60
 _LONGEST_COMPARED = 80
+_SHORT: Final = 3
+"""Characters of a part in which another letter makes another name, and no slip of the pen."""
+_PARTS = re.compile(r"[^0-9A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,22 @@ def near_miss(word: str, known: Collection[str]) -> str | None:
     if len(word) > _LONGEST_COMPARED:
         return None
     folded = {name.casefold(): name for name in sorted(known, reverse=True)}
-    close = get_close_matches(word.casefold(), folded, n=1)
-    return folded[close[0]] if close else None
+    close = get_close_matches(word.casefold(), folded, n=3)
+    return next((folded[name] for name in close if _is_slip(word.casefold(), name)), None)
+
+
+def _is_slip(word: str, name: str) -> bool:
+    """Whether it may be a slip of the pen: h100 is another model than v100, and cpu no gpu."""
+    words, names = (_PARTS.split(one) for one in (word, name))
+    pairs = zip(words, names, strict=True) if len(words) == len(names) else ()
+    return not any(_are_two_names(one, other) for one, other in pairs)
+
+
+def _are_two_names(one: str, other: str) -> bool:
+    if len(one) != len(other) or sorted(one) == sorted(other):
+        return False
+    differ = "".join(a for a, b in zip(one, other, strict=True) if a != b)
+    return differ.isalpha() and (len(one) <= _SHORT or not one.isalpha())
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str | None:

@@ -163,7 +163,7 @@ def _in_force(effective: Effective) -> dict[str, Any]:
         "revision": revision_number(effective),
         "access": list(effective.written),
         "profiles": [profile.slug for profile in effective.catalog.profiles],
-        "problems": list(effective.problems),
+        "problems": [str(problem) for problem in effective.problems],
         "has_drifted": effective.has_drifted,
         "drift": [str(change) for change in effective.drift],
     }

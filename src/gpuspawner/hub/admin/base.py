@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from tornado import web
 
 from gpuspawner.access import Effective
+from gpuspawner.admin import PresentedRemark, present_faults
 from gpuspawner.database import DatabaseAwayError, is_in_memory
 from gpuspawner.hub.access import HubList, in_force_of, list_of
 from gpuspawner.hub.admin.rights import CLUSTER, READ, WRITE, WithAccessRole
@@ -201,6 +202,7 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
             language=spoken(),
             status=status,
             has_catalog=self.hub_list.has_catalog,
+            faults=_faults(status.effective),
             bad_since=f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if since else "",
             can_write=WRITE in scopes and status.mode == "page" and status.effective is not None,
             has_write_scope=WRITE in scopes,
@@ -215,6 +217,13 @@ class AdminPageHandler(WithAccessRole, AccessPage, BaseHandler):  # type: ignore
     def number(self, name: str, otherwise: int = 1) -> int:
         """A whole number of the query or the form; what is none counts as left out."""
         return whole_number(self.get_argument(name, ""), otherwise)
+
+
+def _faults(effective: Effective | None) -> tuple[PresentedRemark, ...]:
+    if effective is None or not effective.problems:
+        return ()
+    slugs = [profile.slug for profile in effective.file.profiles]
+    return present_faults(effective.problems, slugs)
 
 
 def whole_number(text: str, otherwise: int) -> int:

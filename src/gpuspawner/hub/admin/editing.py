@@ -16,10 +16,10 @@ from gpuspawner.admin import (
     Draft,
     PresentedRevision,
     RuleFields,
-    applied,
     present_problems,
     present_revision,
     read_rules,
+    stepped,
 )
 from gpuspawner.catalog import CatalogError
 from gpuspawner.database import ConflictError, DatabaseAwayError, UnchangedError
@@ -30,6 +30,7 @@ from gpuspawner.in_force import InForceStatus
 from gpuspawner.language import gettext as _
 
 _MOST_NAMES: Final = 500
+_LONGEST_PLACE: Final = 20
 
 
 class RulesHandler(AdminPageHandler):
@@ -80,11 +81,15 @@ class RulesHandler(AdminPageHandler):
         elif action in ("restore", "undo"):
             await self._restore(status, effective, at, is_undo=action == "undo")
         elif action == "save":
-            await self._save(status, effective, applied(draft, self._fields(), "close", -1))
+            draft = await self._stepped(effective, draft, action, -1)
+            await self._save(status, effective, draft)
         else:
-            draft = applied(draft, self._fields(), action, at)
+            draft = await self._stepped(effective, draft, action, at)
             shown = draft.opened if draft.opened is not None else at
             await self._show_draft(status, effective, draft, at=shown, why=self._why)
+
+    async def _stepped(self, effective: Effective, draft: Draft, action: str, at: int) -> Draft:
+        return await asyncio.to_thread(stepped, draft, self._fields(), action, at, effective)
 
     @property
     def _why(self) -> str:
@@ -113,13 +118,14 @@ class RulesHandler(AdminPageHandler):
     def _fields(self) -> RuleFields | None:
         if not self.get_body_argument("opened", ""):
             return None
-        place = self.number("place", 0)
+        place = self.get_body_argument("place", "")[:_LONGEST_PLACE]
         return RuleFields(
             groups=self._names("groups"),
             users=self._names("users"),
             profiles=self._names("profiles"),
             deny=self.get_body_argument("deny", "") == "yes",
-            place=place - 1 if place else None,
+            place=whole_number(place, 0) - 1 if place else None,
+            typed_place=place,
         )
 
     def _names(self, field: str) -> tuple[str, ...]:
@@ -173,6 +179,11 @@ class RulesHandler(AdminPageHandler):
 
     async def _save(self, status: InForceStatus, effective: Effective, draft: Draft) -> None:
         why = self._why
+        if draft.is_held:
+            words = "what is written of the open rule cannot be saved"
+            await self.in_force.refused(self.who, "save", "not-valid", words, draft.parent)
+            await self._show_draft(status, effective, draft, code=400, why=why)
+            return
         if not why:
             words = _("Nothing is saved yet: say why, in a few words.")
             await self._show_draft(

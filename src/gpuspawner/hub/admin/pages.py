@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 from typing import Any
 
 from jupyterhub.scopes import needs_scope
@@ -15,6 +16,7 @@ from gpuspawner.admin import (
     Search,
     change_in_words,
     groups_as_of,
+    is_asked_for,
     present_entries,
     present_entry_reasons,
     present_history,
@@ -37,6 +39,7 @@ from gpuspawner.refusals import SpawnRefusedError
 from gpuspawner.spawner import GPUSpawner
 
 _REVISIONS = 10
+_MOST_PEOPLE = 8
 
 
 class OverviewHandler(AdminPageHandler):
@@ -100,11 +103,20 @@ def _overview(status: InForceStatus, known: Known, search: Search) -> dict[str, 
     groups, users = (known.groups, known.users) if known.is_known else (None, None)
     return {
         "overview": present_overview(catalog, known.groups, search),
-        "remarks": present_remarks(catalog.access, slugs, groups, users),
+        "people": _people(known, search.name),
+        "remarks": present_remarks(catalog.access, slugs, groups, users, effective.problems),
         "drift": tuple(map(change_in_words, effective.drift)),
         "profiles": catalog.profiles,
         "groups": known.groups,
     }
+
+
+def _people(known: Known, asked: str) -> tuple[str, ...]:
+    """Users who are searched for: the matrix has only those whom a rule names."""
+    if not asked:
+        return ()
+    found = (name for name in known.users if is_asked_for(asked, name))
+    return tuple(islice(found, _MOST_PEOPLE))
 
 
 class WhyHandler(AdminPageHandler):
