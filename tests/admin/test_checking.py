@@ -93,7 +93,7 @@ def test_what_cannot_be_taken_over_stays_open_and_nothing_else_is_done(
     opened: int, fields: RuleFields, action: str, *, is_held: bool
 ) -> None:
     draft = Draft(RULES, 0, opened=opened)
-    found = stepped(draft, fields, action, 0, effective(catalog_of(IN_FORCE), None))
+    found = stepped(draft, fields, action, 0, effective(catalog_of(list(IN_FORCE)), None))
     assert found.is_held is is_held
     if is_held:
         assert (found.rules, found.opened, found.fields) == (RULES, opened, fields)
@@ -105,6 +105,6 @@ def test_who_only_looks_at_a_rule_that_is_wrong_gets_on() -> None:
     wrong = {"groups": ["a"], "profiles": ["no-such"]}
     draft = Draft((wrong, *RULES), 0, opened=0)
     fields = RuleFields(groups=("a",), profiles=("no-such",), place=0, typed_place="1")
-    in_force = effective(catalog_of(IN_FORCE), None)
+    in_force = effective(catalog_of(list(IN_FORCE)), None)
     assert stepped(draft, fields, "open", 2, in_force).opened == 2
     assert stepped(draft, fields, "close", 0, in_force).is_held
