@@ -133,6 +133,25 @@ async def test_what_is_refused_cannot_be_started(refused: Refused, standing: Sta
     assert (offer.standing, offer.can_start) == (standing, False)
 
 
+@pytest.mark.parametrize(
+    ("profile", "denial", "standing"),
+    [
+        pytest.param({**AMOUNTS, "count": 2}, "quota", Standing.NEVER, id="too large for any node"),
+        pytest.param(
+            {"count": 2}, "quota", Standing.BUSY, id="admission might have made it another pod"
+        ),
+        pytest.param(AMOUNTS, "quota", Standing.BUSY, id="large enough"),
+    ],
+)
+async def test_a_full_quota_does_not_make_busy_what_never_fits(
+    profile: Mapping[str, Any], denial: str, standing: Standing
+) -> None:
+    offer = await offered(ApiServer(Refused(a_denial(denial))), **profile)
+    assert offer.standing is standing
+    assert (offer.denial is None) == (standing is Standing.NEVER)
+    assert availability(offer).startswith("never" if standing is Standing.NEVER else "busy")
+
+
 async def test_only_what_is_not_known_yet_is_asked_about() -> None:
     catalog = a_catalog(
         a_profile("known"),

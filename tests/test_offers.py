@@ -13,12 +13,13 @@ from gpuspawner import wording
 from gpuspawner.capacity.freshness import Freshness, Permission
 from gpuspawner.capacity.index import ClusterIndex
 from gpuspawner.capacity.model import Node, Pod, ResourceQuota
+from gpuspawner.catalog import Catalog
 from gpuspawner.offers import Offer, Situation, Standing, View, offer_of, offers_in, pool_of
 from gpuspawner.policy import Person
 from gpuspawner.refusals import refusal_of_offer
 from gpuspawner.selection import Selection
 
-from .builders import FOR_EVERYONE, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
+from .builders import FOR_EVERYONE, GPU, LIVE, a_catalog, a_node, a_pod, a_profile, a_situation
 
 HPC_ONLY: list[dict[str, Any]] = [
     {"users": ["*"], "profiles": ["cpu"]},
@@ -68,7 +69,7 @@ def test_where_a_profile_stands(
     assert offer.fault == ""
 
 
-POOLS = {
+POOLS: dict[str, Any] = {
     pool: {
         "title": f"the {pool} pool",
         "labels": {"pool": pool},
@@ -234,7 +235,8 @@ def test_names_in_braces_are_expanded_before_the_verdict() -> None:
             "4",
             "4",
             Standing.BUSY,
-            "busy: the quota 'q' allows 4 nvidia.com/gpu in this namespace, 4 are used",
+            "busy: the quota 'q' allows 4 GPUs in this namespace, 4 are used; "
+            "it frees up as servers in this namespace end",
             "quota",
             id="others can leave what is used up",
         ),
@@ -242,8 +244,7 @@ def test_names_in_braces_are_expanded_before_the_verdict() -> None:
             "1",
             "0",
             Standing.NEVER,
-            "cannot start: the quota 'q' allows 1 nvidia.com/gpu in this namespace and this needs "
-            "2",
+            "cannot start: the quota 'q' allows 1 GPU in this namespace and this needs 2",
             "misconfigured",
             id="nobody can make room in one that is too small",
         ),
@@ -252,13 +253,79 @@ def test_names_in_braces_are_expanded_before_the_verdict() -> None:
 def test_a_quota_that_is_known_stands_as_the_dry_run_has_it(
     hard: str, used: str, standing: Standing, words: str, code: str
 ) -> None:
+    offer = under_a_quota(CATALOG, hard, used, a_node(gpus=8))
+    assert (offer.standing, wording.availability(offer)) == (standing, words)
+    assert refusal_of_offer(offer).code == code
+
+
+def under_a_quota(catalog: Catalog, hard: str, used: str, *nodes: Node) -> Offer:
+    """Of the profile "big", where a quota of GPUs is known."""
     name = "requests.nvidia.com/gpu"
     quota = ResourceQuota("default", "q", "uid", {name: hard}, {name: used})
     index = ClusterIndex()
     index.objects.table("quotas").replace([quota])
-    index.replace_nodes([a_node(gpus=8)])
+    index.replace_nodes(nodes)
     index.replace_pods([])
-    situation = replace(a_situation(CATALOG), view=View(index.snapshot(), LIVE))
-    offer = the_offer("big", replace(situation, person=Person("grace", frozenset({"hpc"}))))
-    assert (offer.standing, wording.availability(offer)) == (standing, words)
-    assert refusal_of_offer(offer).code == code
+    person = Person("grace", frozenset({"hpc"}))
+    situation = replace(a_situation(catalog, person=person), view=View(index.snapshot(), LIVE))
+    return the_offer("big", situation)
+
+
+SMALL: dict[str, Any] = {
+    "spare": {**POOLS["spare"], "allocatable": {**POOLS["spare"]["allocatable"], GPU: 1}}
+}
+SPARE = {"spare": POOLS["spare"]}
+ELSEWHERE = a_node("other", labels={"pool": "other"})
+
+
+@pytest.mark.parametrize(
+    ("pools", "nodes", "standing", "words"),
+    [
+        pytest.param(
+            {},
+            [a_node(gpus=1)],
+            Standing.NEVER,
+            "never fits: asks for 2 GPU, the largest node offers 1",
+            id="the largest node is too small",
+        ),
+        pytest.param(
+            SMALL,
+            [ELSEWHERE],
+            Standing.NEVER,
+            "never fits: asks for 2 GPU, a new node of the spare pool offers 1",
+            id="a new node of the pool would be too small",
+        ),
+        pytest.param(SPARE, [ELSEWHERE], Standing.BUSY, "", id="a pool could get a node for it"),
+        pytest.param(
+            SPARE,
+            [a_node(labels={"pool": "spare"}, gpus=1)],
+            Standing.BUSY,
+            "",
+            id="a pool has all its nodes, and others of its nodes were large enough",
+        ),
+        pytest.param({}, [], Standing.BUSY, "", id="there are no nodes by which it could be told"),
+        pytest.param(
+            {},
+            [a_node(gpus=2, unschedulable=True)],
+            Standing.BUSY,
+            "",
+            id="the node that is large enough is closed",
+        ),
+    ],
+)
+def test_what_can_never_fit_is_said_to_be_so_also_while_a_quota_is_full(
+    pools: dict[str, Any], nodes: list[Node], standing: Standing, words: str
+) -> None:
+    placed = {"node_selector": {"pool": "spare"}} if pools else {}
+    catalog = a_catalog(
+        a_profile("big", count=2),
+        accelerators={"a100": {"title": "GPU", "resource": GPU, **placed}},
+        node_pools=pools,
+    )
+    before, full = (under_a_quota(catalog, "4", used, *nodes) for used in ("0", "4"))
+    assert full.standing is standing
+    if standing is Standing.NEVER:
+        assert wording.availability(full) == wording.availability(before) == words
+    assert (before.standing is Standing.NEVER) == (standing is Standing.NEVER)
+    code = "never-fits" if standing is Standing.NEVER else "quota"
+    assert refusal_of_offer(full).code == code

@@ -71,7 +71,8 @@ SAID = [
     pytest.param(
         f'pods "mine" is forbidden: {EXCEEDED}',
         "quota",
-        "The quota 'gpus' allows 4 cpu in this namespace, 3 are used and this needs 2. "
+        "The quota 'gpus' allows 4 CPU cores in this namespace, 3 are used and this needs 2; "
+        "it frees up as servers in this namespace end. "
         "Try again later.",
         id="a quota",
     ),

@@ -160,7 +160,7 @@ class Judge:
         return self._judged(draft, situation)
 
     async def _settle(self, draft: Offer, snapshot: Snapshot) -> None:
-        if draft.plan is not None and draft.denial is None:
+        if draft.plan is not None and (draft.denial is None or draft.denial.quota):
             await self._cluster.settle(draft.plan.request, snapshot)
 
     async def _settle_others(self, snapshot: Snapshot, ahead: Iterable[Waiter]) -> None:

@@ -184,7 +184,8 @@ async def test_a_quota_that_is_used_up_is_told_and_soon_asked_for_again(
     answer = await check.admit(a_manifest(), "default", key="k")
     assert isinstance(answer, Refused)
     assert answer.denial.quota
-    words = "the quota 'hub' allows 1 nvidia.com/gpu in this namespace, 1 is used"
+    words = "the quota 'hub' allows 1 GPU in this namespace, 1 is used; "
+    words += "it frees up as servers in this namespace end"
     assert answer.denial.words == words
     assert "exceeded quota: hub" in answer.detail
     store.delete(PODS, "default", "jupyter-eve")

@@ -13,6 +13,8 @@ from gpuspawner.capacity.denials import (
 from gpuspawner.language import speaking
 
 GPU = "requests.nvidia.com/gpu"
+FREES = "it frees up as servers in this namespace end"
+WIRD_FREI = "es wird frei, sobald Server in diesem Namespace enden"
 
 
 def exceeded(requested: str, used: str, limited: str, name: str = "hub") -> str:
@@ -34,35 +36,50 @@ def told(message: str, language: str = "en") -> tuple[str, bool]:
     [
         pytest.param(
             exceeded(f"{GPU}=1", f"{GPU}=4", f"{GPU}=4"),
-            "the quota 'hub' allows 4 nvidia.com/gpu in this namespace, 4 are used",
+            "the quota 'hub' allows 4 GPUs in this namespace, 4 are used; " + FREES,
             id="devices",
         ),
         pytest.param(
             exceeded(f"{GPU}=2", f"{GPU}=1", f"{GPU}=2"),
-            "the quota 'hub' allows 2 nvidia.com/gpu in this namespace, 1 is used and this needs 2",
+            "the quota 'hub' allows 2 GPUs in this namespace, 1 is used and this needs 2; " + FREES,
             id="some is left, but not enough",
         ),
         pytest.param(
             exceeded("memory=4Gi", "memory=61Gi", "memory=64Gi", "team.a"),
             "the quota 'team.a' allows 64 GiB of memory in this namespace, 61 GiB are used "
-            "and this needs 4 GiB",
+            "and this needs 4 GiB; " + FREES,
             id="memory",
         ),
         pytest.param(
             exceeded("limits.cpu=2", "limits.cpu=7500m", "limits.cpu=8"),
             "the quota 'hub' allows 8 cpu in limits in this namespace, 7.5 are used "
-            "and this needs 2",
+            "and this needs 2; " + FREES,
             id="limits",
         ),
         pytest.param(
+            exceeded("cpu=500m", "cpu=1", "cpu=1"),
+            "the quota 'hub' allows 1 CPU core in this namespace, 1 is used; " + FREES,
+            id="a core",
+        ),
+        pytest.param(
+            exceeded(*["requests.nvidia.com/mig-1g.10gb=5"] * 3),
+            "the quota 'hub' allows 5 MIG 1g.10gb slices in this namespace, 5 are used; " + FREES,
+            id="slices",
+        ),
+        pytest.param(
+            exceeded(*["requests.example.com/fpga=1"] * 3),
+            "the quota 'hub' allows 1 example.com/fpga in this namespace, 1 is used; " + FREES,
+            id="a device that has no plain name",
+        ),
+        pytest.param(
             exceeded("pods=1", "pods=30", "pods=30"),
-            "the quota 'hub' allows 30 pods in this namespace, 30 are used",
+            "the quota 'hub' allows 30 pods in this namespace, 30 are used; " + FREES,
             id="pods",
         ),
         pytest.param(
             exceeded(f"cpu=1,{GPU}=1", f"cpu=8,{GPU}=4", f"cpu=8,{GPU}=4"),
-            "the quota 'hub' allows 8 cpu in this namespace, 8 are used; "
-            "it allows 4 nvidia.com/gpu, 4 are used",
+            "the quota 'hub' allows 8 CPU cores in this namespace, 8 are used; "
+            "it allows 4 GPUs, 4 are used; " + FREES,
             id="two resources",
         ),
         pytest.param(
@@ -77,7 +94,7 @@ def test_a_quota_in_plain_words(message: str, words: str) -> None:
 
 
 def test_a_quota_that_is_too_small_is_not_called_used_up() -> None:
-    words = "the quota 'hub' allows 1 nvidia.com/gpu in this namespace and this needs 2"
+    words = "the quota 'hub' allows 1 GPU in this namespace and this needs 2"
     message = exceeded(f"{GPU}=2", f"{GPU}=0", f"{GPU}=1")
     assert told(message) == (words, False)
 
@@ -183,14 +200,14 @@ def test_no_text_of_others_gets_through(text: str) -> None:
     [
         pytest.param(
             exceeded(f"{GPU}=2", f"{GPU}=1", f"{GPU}=2"),
-            "das Kontingent „hub“ erlaubt in diesem Namespace 2 nvidia.com/gpu, davon ist 1 "
-            "belegt, und dieser Server braucht 2",
+            "das Kontingent „hub“ erlaubt in diesem Namespace 2 GPUs, davon ist 1 "
+            "belegt, und dieser Server braucht 2; " + WIRD_FREI,
             id="one is used",
         ),
         pytest.param(
             exceeded("memory=4Gi", "memory=64Gi", "memory=64Gi"),
             "das Kontingent „hub“ erlaubt in diesem Namespace 64 GiB Arbeitsspeicher, davon sind "
-            "64 GiB belegt",
+            "64 GiB belegt; " + WIRD_FREI,
             id="several are used",
         ),
         pytest.param(

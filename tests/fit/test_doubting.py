@@ -44,6 +44,13 @@ def test_a_node_that_cannot_be_read_may_be_the_one() -> None:
     assert UNREADABLE in doubtful.unchecked
 
 
+def test_a_node_that_cannot_be_read_may_be_the_one_once_a_quota_lets_the_pod_in() -> None:
+    refused = replace(judge(a_request(gpus=8), TWO), refusal="exceeded quota: q")
+    assert refused.never
+    doubtful = doubted(refused, {"n3"}, hides_a_node=True)
+    assert (doubtful.fits, doubtful.never) == (False, False)
+
+
 def test_what_would_be_evicted_where_something_cannot_be_read_is_not_known() -> None:
     placeholder = a_pod(node="n1", gpus=2, priority=-10)
     crowded = a_snapshot(a_node("n1", gpus=2), placeholder)

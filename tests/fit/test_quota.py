@@ -166,7 +166,7 @@ def test_one_quota(request_: PodRequest, quota: dict[str, Any], words: str | Non
     verdict = judge(request_, cluster(quota))
     assert verdict.refusal == words
     if words:
-        assert (verdict.fits, verdict.never, verdict.slots, verdict.evicts) == (False, False, 0, 0)
+        assert (verdict.fits, verdict.slots, verdict.evicts) == (False, 0, 0)
 
 
 def in_classes(operator: str, *values: str) -> dict[str, Any]:

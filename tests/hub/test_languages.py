@@ -39,8 +39,8 @@ REFUSED_IN = {
     "de": "„Three GPUs“ kann nicht gestartet werden.",
 }
 QUOTA_IN = {
-    "en": "the quota 'gpus' allows 2 nvidia.com/gpu in this namespace, 2 are used",
-    "de": "das Kontingent „gpus“ erlaubt in diesem Namespace 2 nvidia.com/gpu, davon sind 2 belegt",
+    "en": "the quota 'gpus' allows 2 GPUs in this namespace, 2 are used",
+    "de": "das Kontingent „gpus“ erlaubt in diesem Namespace 2 GPUs, davon sind 2 belegt",
 }
 ASKING = {"en": "fr, en-GB;q=0.8, de;q=0.5", "de": "de-CH, de;q=0.9, en;q=0.8"}
 BOTH = pytest.mark.parametrize("language", ["de", "en"])

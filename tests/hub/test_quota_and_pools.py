@@ -33,7 +33,10 @@ V100 = """accelerators:
     resource: example.com/v100
     node_selector: {pool: v100}
 """
-USED_UP = "busy: the quota 'gpus' allows 1 nvidia.com/gpu in this namespace, 1 is used"
+USED_UP = (
+    "busy: the quota 'gpus' allows 1 GPU in this namespace, 1 is used; "
+    "it frees up as servers in this namespace end"
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

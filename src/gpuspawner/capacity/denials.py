@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gpuspawner.device_names import devices
 from gpuspawner.errors import QuantityError
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop, listed, ngettext
@@ -58,11 +59,14 @@ class ExceededQuota:
 
     @property
     def words(self) -> str:
-        """For example "the quota 'hub' allows 4 nvidia.com/gpu in this namespace, 4 are used"."""
+        """For example "the quota 'hub' allows 4 GPUs in this namespace, 4 are used; ..."."""
         if not self.shortfalls:
             return _("the quota '{name}' of this namespace is used up").format(name=self.name)
         first, *others = self.shortfalls
-        return "; ".join([_first_of(self.name, first), *map(_another, others)])
+        said = [_first_of(self.name, first), *map(_another, others)]
+        if not self.is_too_small:
+            said.append(_("it frees up as servers in this namespace end"))
+        return "; ".join(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +237,13 @@ def _amounts(short: Shortfall) -> tuple[str, str, str]:
         format_amount(resource, amount) for amount in (short.limited, short.used, short.requested)
     )
     is_limit = short.resource.startswith("limits.")
+    if "/" in resource and not is_limit:
+        return devices(resource, short.limited), used, needed
+    if resource == "cpu" and not is_limit:
+        # What is not one whole core is several: "0.5 CPU cores".
+        number = 1 if short.limited == _ONE_CORE else 2
+        words = ngettext("{amount} CPU core", "{amount} CPU cores", number)
+        return words.format(amount=allowed), used, needed
     if is_bytes(resource):
         words = _("{amount} of {resource} in limits") if is_limit else _("{amount} of {resource}")
     else:
@@ -245,6 +256,7 @@ def _number(amount: str) -> int:
     return 1 if amount == "1" else 2
 
 
+_ONE_CORE = 1000
 _NAMES = {
     "ephemeral-storage": gettext_noop("ephemeral-storage"),
     "memory": gettext_noop("memory"),

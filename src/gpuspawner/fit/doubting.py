@@ -47,7 +47,11 @@ def doubted(
 def _doubted_no(verdict: Verdict, *, hides_a_node: bool) -> Verdict:
     if verdict.evicts:
         verdict = replace(verdict, evicts=None, unchecked=_with_doubt(verdict))
-    if not hides_a_node or verdict.blocked or verdict.refusal or verdict.queued:
+    if not hides_a_node:
+        return verdict
+    if verdict.refusal:
+        return replace(verdict, never=False)
+    if verdict.blocked or verdict.queued:
         return verdict
     return replace(verdict, fits=None, slots=None, never=False, unchecked=_with_doubt(verdict))
 

@@ -146,8 +146,7 @@ def _concluded(
     """The verdict, but for how many pods are evicted where some can be."""
     refusal = quota.refusal(request, snapshot)
     fits = False if refusal else _fits(request, snapshot, asked)
-    is_lasting = bool(tally.total) and tally.lasting + asked.lasting == tally.total
-    never = is_lasting and not refusal
+    never = bool(tally.total) and tally.lasting + asked.lasting == tally.total
     return Verdict(
         fits=fits,
         nodes=asked.nodes if fits is not None else {},

@@ -25,7 +25,7 @@ from gpuspawner.fit import (
 from gpuspawner.line import Left, competitors, left_by
 from gpuspawner.offers.pools import node_templates
 from gpuspawner.offers.values import STARTS, Offer, Situation, Standing, View
-from gpuspawner.pod import keeping_off
+from gpuspawner.pod import admission_decides, keeping_off
 
 ADMISSION = "how the pod would be admitted"
 
@@ -35,8 +35,7 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     view = situation.view
     draft = replace(draft, freshness=view.freshness)
     if draft.denial is not None:
-        standing = Standing.BUSY if draft.denial.quota else Standing.NEVER
-        return replace(draft, standing=standing)
+        return _denied(draft, draft.denial, situation)
     if draft.plan is None:
         return draft
     request = draft.plan.request
@@ -50,6 +49,18 @@ def judged(draft: Offer, situation: Situation) -> Offer:
     return replace(
         offer, contenders=contenders, node_takes=situation.measured.node_of(offer.pool_to_grow)
     )
+
+
+def _denied(draft: Offer, denial: Denial, situation: Situation) -> Offer:
+    """The offer of a pod that the API server refuses: others may end what a quota is short of."""
+    if not denial.quota:
+        return replace(draft, standing=Standing.NEVER)
+    if draft.plan is not None and not admission_decides(draft.plan.manifest):
+        # What would never fit if the quota let it in is no busier for it.
+        offer = judged(replace(draft, denial=None), situation)
+        if offer.standing is Standing.NEVER:
+            return offer
+    return replace(draft, standing=Standing.BUSY)
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -81,7 +92,8 @@ def _case_of(request: PodRequest, situation: Situation) -> _Case:
     may_matter = verdict.fits is False or snapshot.assumed
     templates = tuple(node_templates(situation.catalog)) if may_matter else ()
     grown: tuple[Growth, ...] = ()
-    if verdict.fits is False and not verdict.refusal:
+    # Of what a quota refuses, only what never fits could get a node that makes a difference.
+    if verdict.fits is False and (verdict.never or not verdict.refusal):
         grown = growths(request, snapshot, templates)
         grown = promised_once(grown, confined, snapshot, verdict_on, templates)
     return _Case(view, request, alone, left, confined, templates, grown)
@@ -135,16 +147,17 @@ def _settled_offer(draft: Offer, case: _Case, verdict: Verdict, standing: Standi
 def _standing(verdict: Verdict, grown: tuple[Growth, ...]) -> Standing:
     can_grow = any(not growth.hindrance and growth.is_certain for growth in grown)
     may_grow = any(not growth.hindrance for growth in grown)
+    hopeless = verdict.never and not grown
     answers = (
         (verdict.fits is None, Standing.UNKNOWN),
         (verdict.fits, Standing.FREE),
         (_lasting_denial(verdict), Standing.NEVER),
-        (verdict.refusal, Standing.BUSY),
+        (verdict.refusal and not (hopeless and not verdict.queued), Standing.BUSY),
         (verdict.queued, Standing.QUEUED),
         (verdict.evicts, Standing.EVICTS),
         (can_grow, Standing.CAN_START_NODE),
         (verdict.evicts is None or may_grow, Standing.UNKNOWN),
-        (verdict.never and not grown, Standing.NEVER),
+        (hopeless, Standing.NEVER),
     )
     return next((standing for holds, standing in answers if holds), Standing.BUSY)
 

@@ -3,11 +3,11 @@
 The first word of a sentence on an offer is where it stands: free, busy, unknown, never fits.
 """
 
+from gpuspawner.device_names import devices
 from gpuspawner.wording.amounts import named, unbroken
 from gpuspawner.wording.availability import CONTRADICTION, availability, standing
 from gpuspawner.wording.facts import (
     AfterStop,
-    devices,
     granted,
     home,
     server_lasts,
