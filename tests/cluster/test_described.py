@@ -15,6 +15,7 @@ from gpuspawner.cluster import Cluster, ClusterWait
 from . import test_claimable as claimable
 from . import test_grouping as grouping
 from . import test_pools as pools
+from . import test_quotas as quotas
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 
@@ -28,6 +29,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.yaml"
         pytest.param(
             grouping.said(ours={"p": grouping.holder(in_line=ClusterWait("", None))}), id="a line"
         ),
+        pytest.param(quotas.said(quotas.a_quota()), id="a quota"),
+        pytest.param(quotas.said(quotas.a_quota(used={})), id="a quota not counted yet"),
         pytest.param(claimable.said(claimable.FOUR), id="devices of a node"),
         pytest.param(
             claimable.said(a_slice(*devices(4), slices=2), claims=claimable.STALE), id="not counted"

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
-from tests.hub.conftest import Hub, configuration, running_hub
+from tests.hub.conftest import NAMESPACE, Hub, configuration, running_hub
 from tests.hub.states import CATALOG, DESCRIPTION, OURS, arrange, theirs
 
 from gpuspawner.capacity import shared
+from gpuspawner.simcluster.apimachinery.resources import RESOURCEQUOTAS
 from gpuspawner.simcluster.cluster import SimCluster
 
 from .spawn_page import wear
@@ -29,6 +30,8 @@ async def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Asy
     del browser  # where there is none, no hub is started
     async with SimCluster(DESCRIPTION, state_dir=tmp_path_factory.mktemp("cluster")) as cluster:
         arrange(cluster)
+        quota = {"metadata": {"name": "gpus"}, "spec": {"hard": {"requests.nvidia.com/gpu": "40"}}}
+        cluster.store.create(RESOURCEQUOTAS, NAMESPACE, quota)
         async with running_hub(cluster, configuration(cluster, CATALOG)) as hub:
             for name, profile in OURS.items():
                 answer = await hub.start_server(name, profile)
@@ -47,6 +50,7 @@ async def test_axe_finds_nothing_and_all_of_it_fits(browser: Browser, hub: Hub) 
     async with on_the_form(browser, hub, ADMIN) as page:
         await page.get_by_role("link", name="GPU cluster").click()
         await expect(page.locator("#nodes")).to_contain_text("MIG is being reconfigured")
+        await expect(page.locator("#quotas")).to_contain_text("of 40 GPUs taken")
         await page.locator("details summary").first.click()
         await is_as_it_should(page, "cluster")
 

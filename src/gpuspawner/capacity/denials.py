@@ -233,22 +233,25 @@ def _another(short: Shortfall) -> str:
 def _amounts(short: Shortfall) -> tuple[str, str, str]:
     """What is allowed, with the resource; what is used, and what is needed."""
     resource = resource_of(short.resource)
-    allowed, used, needed = (
-        format_amount(resource, amount) for amount in (short.limited, short.used, short.requested)
-    )
-    is_limit = short.resource.startswith("limits.")
+    used, needed = (format_amount(resource, amount) for amount in (short.used, short.requested))
+    return allowed_by(short.resource, short.limited), used, needed
+
+
+def allowed_by(name: str, amount: int) -> str:
+    """An amount of what a quota counts as `name`: ``"8 GPUs"``, ``"64 GiB of memory"``."""
+    resource, allowed = resource_of(name), format_amount(resource_of(name), amount)
+    is_limit = name.startswith("limits.")
     if "/" in resource and not is_limit:
-        return devices(resource, short.limited), used, needed
+        return devices(resource, amount)
     if resource == "cpu" and not is_limit:
         # What is not one whole core is several: "0.5 CPU cores".
-        number = 1 if short.limited == _ONE_CORE else 2
-        words = ngettext("{amount} CPU core", "{amount} CPU cores", number)
-        return words.format(amount=allowed), used, needed
+        number = 1 if amount == _ONE_CORE else 2
+        return ngettext("{amount} CPU core", "{amount} CPU cores", number).format(amount=allowed)
     if is_bytes(resource):
         words = _("{amount} of {resource} in limits") if is_limit else _("{amount} of {resource}")
     else:
         words = _("{amount} {resource} in limits") if is_limit else "{amount} {resource}"
-    return words.format(amount=allowed, resource=_(_NAMES.get(resource, resource))), used, needed
+    return words.format(amount=allowed, resource=_(_NAMES.get(resource, resource)))
 
 
 def _number(amount: str) -> int:

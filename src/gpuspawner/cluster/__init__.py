@@ -20,6 +20,7 @@ from gpuspawner.cluster.values import (
     ClusterNode,
     ClusterPlain,
     ClusterPool,
+    ClusterQuota,
     ClusterUnits,
     ClusterWait,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ClusterNode",
     "ClusterPlain",
     "ClusterPool",
+    "ClusterQuota",
     "ClusterUnits",
     "ClusterWait",
     "Holder",

@@ -14,12 +14,14 @@ from gpuspawner.cluster.claimable import claimable_in
 from gpuspawner.cluster.grouping import Grouped, Naming, grouped
 from gpuspawner.cluster.holders import Holders, awaiting_nodes, holdings_in, rfc3339
 from gpuspawner.cluster.pools import awaited, pools_in
+from gpuspawner.cluster.quotas import quotas_in
 from gpuspawner.cluster.values import Cluster, ClusterGroup, ClusterKind, ClusterPool, ClusterUnits
 from gpuspawner.cluster.watches import Watched, granting, kinds_of, told_freshness
 from gpuspawner.pod import is_device, is_known_device
 from gpuspawner.rights import EVERYTHING, Grant, purposes_of
 
 _OF_CLAIMS = ("resourceslices", "resourceclaims")
+_OF_QUOTAS = "resourcequotas"
 _OF_THE_AUTOSCALER = "configmaps"
 
 
@@ -36,6 +38,7 @@ class Look:
         catalog: None if it cannot be read.
         homes: whether servers mount claims that the hub's configuration names.
         grant: to whom the rights are to be granted.
+        namespace: of the hub's servers; empty if each user has one of their own.
     """
 
     taken: datetime
@@ -47,6 +50,7 @@ class Look:
     catalog: Catalog | None
     homes: bool
     grant: Grant
+    namespace: str = ""
 
 
 def cluster_of(look: Look) -> Cluster:
@@ -80,6 +84,7 @@ def cluster_of(look: Look) -> Cluster:
         groups=nodes.groups if nodes else None,
         plain=nodes.plain if nodes else None,
         pools=_pools(look, naming),
+        quotas=quotas_in(objects, look.namespace, is_live=is_live and _are_live(look, _OF_QUOTAS)),
         holdings=holdings,
         without_devices=len(look.holders) - len(holdings),
         claims_hidden=bool(objects.slices),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from gpuspawner.capacity.denials import allowed_by, resource_of
 from gpuspawner.capacity.freshness import State
 from gpuspawner.cluster.values import (
     ClusterClaimable,
@@ -12,13 +13,14 @@ from gpuspawner.cluster.values import (
     ClusterKind,
     ClusterNode,
     ClusterPool,
+    ClusterQuota,
     ClusterUnits,
     PoolGrowth,
 )
 from gpuspawner.fit import Transition
 from gpuspawner.language import gettext as _
 from gpuspawner.language import gettext_noop, listed, ngettext
-from gpuspawner.quantity import format_amount
+from gpuspawner.quantity import format_amount, parse_amount
 from gpuspawner.wording.lengths import briefly
 
 _STATES: Mapping[str, str] = {
@@ -194,6 +196,22 @@ def _size_in_words(pool: ClusterPool) -> str:
             pool.nodes,
         )
     return words.format(nodes=pool.nodes, most=pool.most)
+
+
+def quota_in_words(quota: ClusterQuota) -> str:
+    """How much of a quota is used: ``6 of 8 GPUs taken``."""
+    resource = resource_of(quota.resource)
+    hard = parse_amount(resource, quota.hard)
+    allowed = allowed_by(quota.resource, hard)
+    if quota.used is None:
+        words = _("at most {allowed}; how much of that is taken is unknown")
+        return words.format(allowed=allowed)
+    used = parse_amount(resource, quota.used)
+    if used >= hard:
+        words = _("{used} of {allowed} taken: used up")
+    else:
+        words = _("{used} of {allowed} taken")
+    return words.format(used=format_amount(resource, used), allowed=allowed)
 
 
 def interruptions_in_words(kind: ClusterKind) -> str:

@@ -173,6 +173,25 @@ class ClusterWait:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterQuota:
+    """What one ResourceQuota allows of one thing to the pods of a namespace together.
+
+    Attributes:
+        name: of the quota.
+        resource: as the quota names it, such as requests.nvidia.com/gpu.
+        hard: what it allows, as Kubernetes writes amounts.
+        used: how much of that is taken, likewise; null if it is not known.
+        scoped: whether it counts some pods alone, by its scopes.
+    """
+
+    name: str
+    resource: str
+    hard: str
+    used: str | None
+    scoped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterHolding:
     """A server of this hub that has devices, or asks for some.
 
@@ -252,6 +271,8 @@ class Cluster:
         groups: null if the nodes are not known.
         plain: likewise.
         pools: those that the catalog describes, in its order.
+        quotas: of the namespace of this hub's servers; null if they are not known, or each user has
+            a namespace of their own.
         holdings: of this hub's servers alone.
         without_devices: how many more servers of this hub there are.
         claims_hidden: whether devices are served by Dynamic Resource Allocation, which are not
@@ -268,6 +289,7 @@ class Cluster:
     groups: tuple[ClusterGroup, ...] | None
     plain: ClusterPlain | None
     pools: tuple[ClusterPool, ...]
+    quotas: tuple[ClusterQuota, ...] | None
     holdings: tuple[ClusterHolding, ...]
     without_devices: int
     claims_hidden: bool

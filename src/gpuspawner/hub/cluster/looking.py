@@ -51,6 +51,7 @@ async def look_at(handler: Any, catalog: Catalog | None) -> Look:
         catalog=catalog,
         homes=spawner is None or spawner.storage_pvc_ensure or mounts_claims(spawner.volumes),
         grant=Grant(namespace=_own_namespace(spawner)),
+        namespace=_namespace_of_servers(spawner),
     )
 
 
@@ -72,6 +73,12 @@ def _watched(cluster: SharedCluster, name: str) -> Watched:
     health = cluster.watch.health_of(name)
     freshness = cluster.watch.freshness_of(name)
     return Watched(freshness, health.served, health.lists, health.failures)
+
+
+def _namespace_of_servers(spawner: GPUSpawner | None) -> str:
+    if spawner is None or spawner.enable_user_namespaces:
+        return ""
+    return str(spawner.namespace)
 
 
 def _own_namespace(spawner: GPUSpawner | None) -> str:
