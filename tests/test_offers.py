@@ -329,3 +329,14 @@ def test_what_can_never_fit_is_said_to_be_so_also_while_a_quota_is_full(
     assert (before.standing is Standing.NEVER) == (standing is Standing.NEVER)
     code = "never-fits" if standing is Standing.NEVER else "quota"
     assert refusal_of_offer(full).code == code
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [
+        ("0", "free: room for 4 more, on 1 node"),
+        ("4", "free: room for 2 more, on 1 node; a quota leaves no more"),
+    ],
+)
+def test_what_a_quota_takes_away_of_what_is_free_is_told(used: str, words: str) -> None:
+    assert wording.availability(under_a_quota(CATALOG, "8", used, a_node(gpus=8))) == words

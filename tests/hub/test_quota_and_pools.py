@@ -33,6 +33,7 @@ V100 = """accelerators:
     resource: example.com/v100
     node_selector: {pool: v100}
 """
+IN_PART = "1 of 2 free, on 1 node; a quota leaves no more"
 USED_UP = (
     "busy: the quota 'gpus' allows 1 GPU in this namespace, 1 is used; "
     "it frees up as servers in this namespace end"
@@ -72,7 +73,7 @@ async def test_a_quota_that_is_used_up_is_busy_with_its_words_until_it_is_free_a
     await hub.stop_server(first)
 
     async def is_free() -> bool:
-        return (await cards(hub, second))["gpu"] == ("free", "1 of 2 free, on 1 node", True)
+        return (await cards(hub, second))["gpu"] == ("free", IN_PART, True)
 
     await hub.cluster.wait_until(is_free, 20)
     hub.cluster.store.delete(RESOURCEQUOTAS, NAMESPACE, "gpus")

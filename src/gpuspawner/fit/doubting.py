@@ -40,6 +40,7 @@ def doubted(
         fits=True if sound else None,
         nodes=sound,
         slots=slots if sound else None,
+        is_bounded=False,
         unchecked=_with_doubt(verdict),
     )
 

@@ -65,6 +65,7 @@ class Verdict(msgspec.Struct, frozen=True):
             is not needed or is not allowed; None if it cannot be told.
         blocked: why the pod can go nowhere, whatever the nodes are like, in the scheduler's words.
         refusal: why the API server would not take the pod: a quota, in its own words; else empty.
+        is_bounded: whether it is a quota alone that lets no more than `slots` of them in.
     """
 
     fits: bool | None
@@ -89,6 +90,7 @@ class Verdict(msgspec.Struct, frozen=True):
     evicts: int | None = 0
     blocked: str = ""
     refusal: str = ""
+    is_bounded: bool = False
 
 
 def judge(request: PodRequest, snapshot: Snapshot) -> Verdict:
@@ -146,11 +148,14 @@ def _concluded(
     """The verdict, but for how many pods are evicted where some can be."""
     refusal = quota.refusal(request, snapshot)
     fits = False if refusal else _fits(request, snapshot, asked)
+    room = _room(request, snapshot, asked, fits=fits)
+    admitted = quota.slots(request, snapshot) if room else None
+    slots = room if room is None or admitted is None else min(room, admitted)
     never = bool(tally.total) and tally.lasting + asked.lasting == tally.total
     return Verdict(
         fits=fits,
         nodes=asked.nodes if fits is not None else {},
-        slots=_slots(request, snapshot, asked, fits=fits),
+        slots=slots,
         slots_if_empty=_slots_if_empty(snapshot, tally, survey),
         blocked=survey.blocked.words if survey.blocked is not None else "",
         reasons=asked.reasons,
@@ -170,6 +175,7 @@ def _concluded(
         queue=request.labels.get(_QUEUE_NAME, "") if request.gates else "",
         evicts=None if fits is None and request.preempts else 0,
         refusal=refusal,
+        is_bounded=slots != room,
     )
 
 
@@ -212,16 +218,14 @@ def _unchecked(request: PodRequest, snapshot: Snapshot, asked: Asked) -> tuple[s
     return tuple(sorted(doubts)) if doubts else ()
 
 
-def _slots(
+def _room(
     request: PodRequest, snapshot: Snapshot, asked: Asked, *, fits: bool | None
 ) -> int | None:
     if fits is None or (fits and (asked.doubtful or snapshot.objects.quotas is None)):
         return None
+    """How many the nodes take; None if that cannot be said."""
     total = asked.copies if fits else 0
-    if total:
-        total = volume_restrictions.at_most(request, snapshot, total)
-    admitted = quota.slots(request, snapshot) if total else None
-    return total if total is None or admitted is None else min(total, admitted)
+    return volume_restrictions.at_most(request, snapshot, total) if total else total
 
 
 def _slots_if_empty(snapshot: Snapshot, tally: Tally, survey: Survey) -> int:

@@ -194,4 +194,6 @@ def _confined(verdict: Verdict, nodes: Mapping[str, int]) -> Verdict:
         return verdict
     slots = None if verdict.slots is None else min(verdict.slots, sum(nodes.values()))
     fits = verdict.fits if nodes else False
-    return msgspec.structs.replace(verdict, fits=fits, nodes=nodes, slots=slots if nodes else 0)
+    return msgspec.structs.replace(
+        verdict, fits=fits, nodes=nodes, slots=slots if nodes else 0, is_bounded=False
+    )

@@ -73,7 +73,8 @@ def _free(offer: Offer, verdict: Verdict) -> str:
             nodes,
         )
     words = words.format(free=verdict.slots, all=verdict.slots_if_empty, nodes=nodes)
-    return "; ".join([words, *closed(verdict)])
+    bounds = [_("a quota leaves no more")] if verdict.is_bounded else []
+    return "; ".join([words, *bounds, *closed(verdict)])
 
 
 def _evicting(_offer: Offer, verdict: Verdict) -> str:
