@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer
 
 from gpuspawner import wording
@@ -139,12 +140,24 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
                     raise _waited_long(offer)
                 await place.news(min(PERIOD, max(0.0, until - time.time())))
                 if place.is_live:
-                    offer = await again()
+                    offer = await self._tried(again) or offer
         finally:
             self._told = self._wait = self._waits_since = None
             self.seconds_waited = time.time() - began
             counts().waited(offer.profile, time.time() - since)
         return offer
+
+    async def _tried(self, again: Callable[[], Awaitable[Offer]]) -> Offer | None:
+        """What `again` gives; None as long as the hub's database does not say who somebody is."""
+        try:
+            return await again()
+        except SQLAlchemyError as error:
+            # As JupyterHub does at the next request; names are not known either until then.
+            self.user.db.rollback()
+            kind = type(getattr(error, "orig", None) or error).__name__
+            words = "%s goes on waiting: the hub's database does not answer: %s"
+            self.log.warning(words, self.pod_name, kind)
+            return None
 
     def clear_state(self) -> None:
         """Forget the last server, and that it waited."""

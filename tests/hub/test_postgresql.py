@@ -6,16 +6,19 @@ import json
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from tests.postgres import Server, a_server
 
+from gpuspawner.simcluster.apimachinery.resources import PODS
 from gpuspawner.simcluster.cluster import SimCluster
 from gpuspawner.simcluster.description import ClusterDescription
 
 from .conftest import HERE
+from .reasons import a_pod
 from .test_hub_restarts import Hub
 from .test_hub_restarts import new_hub as new_hub  # noqa: PLC0414 - a fixture
 from .test_waiting_through_restarts import ask, is_whole, place_of, stop, until_waiting
@@ -51,6 +54,10 @@ class Kept:
         visitor = await self.hub.visitor(name)
         answer = await visitor.api("POST", f"users/{name}/server", {"profile": "cpu"})
         return answer.status
+
+
+def is_logged(hub: Hub, words: str) -> bool:
+    return words in hub.log.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +133,12 @@ async def test_a_database_that_goes_away_gives_nothing_and_all_of_it_goes_on_aft
     assert (await (await hub.visitor("running")).get("user/running/api")).status == 200
     assert hub.process.returncode is None
     assert hub.pods_of("guest") == []
+    # At news of the cluster those in line look whether it is their turn: who they are is not known.
+    news = a_pod("news", {"cpu": "1m"}, nodeName="plain-1")
+    hub.cluster.store.create(PODS, "kube-system", news)
+    for name in ("third", "second"):
+        words = f"jupyter-{name} goes on waiting"
+        await hub.until(partial(is_logged, hub, words), words)
     kept.database.begin()
 
     async def is_back() -> bool:
