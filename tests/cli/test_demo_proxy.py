@@ -1,4 +1,4 @@
-"""What the demo's proxy writes into the log."""
+"""The demo's proxy: what it writes into the log, and that it is installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import sys
 
 import aiohttp
+import pytest
+from tests.cli.conftest import Run
 from tests.ports import a_port
 
 from gpuspawner.cli.demo import LOOPBACK, PROXY
@@ -39,3 +41,12 @@ async def test_no_token_is_in_the_line_on_a_request_that_nobody_answers() -> Non
         said = (await proxy.communicate())[1].decode()
     assert "503 GET /stream" in said
     assert "a-token" not in said
+
+
+async def test_without_the_extra_the_demo_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "configurable_http_proxy", None)
+    result = await run("demo", "--port", "0")
+    assert result.exit_code == 1
+    assert "pip install 'gpuspawner[demo]'" in result.stderr

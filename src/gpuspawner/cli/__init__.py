@@ -51,6 +51,8 @@ def schema() -> None:
 def demo(port: int, password: str | None, example: str, still: bool) -> None:  # noqa: FBT001 - click's way
     """Run a real JupyterHub on an embedded cluster, on this machine only, until Ctrl-C."""
     try:
+        import configurable_http_proxy  # noqa: F401, PLC0415 - which the demo runs
+
         from gpuspawner.cli.demo import Options, run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
         raise click.ClickException(
