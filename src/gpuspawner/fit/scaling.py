@@ -120,8 +120,7 @@ class PoolState:
 def pool_state(snapshot: Snapshot, template: NodeTemplate) -> PoolState:
     """How the pool of a template stands."""
     nodes, most = len(_members(snapshot, template)), _most(snapshot, template)
-    left = None if most is None else max(0, most - nodes)
-    hindrance = _hindrance(snapshot, template, left)
+    hindrance = _hindrance(snapshot, template, _left(snapshot, template, nodes))
     return PoolState(nodes, most, hindrance, _group(snapshot, template) is not None)
 
 
