@@ -52,6 +52,11 @@ def listed(words: Sequence[str]) -> str:
     return gettext("{some} and {last}").format(some=", ".join(others), last=last)
 
 
+def as_sentence(words: str) -> str:
+    """Words with which a sentence begins."""
+    return words[:1].upper() + words[1:]
+
+
 def decimal(number: float, places: int) -> str:
     """A number with at most so many decimal places, and no more than it needs: ``"1.5"``."""
     return format_decimal(number, f"0.{'#' * places}", locale=_spoken.get())

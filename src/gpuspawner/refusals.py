@@ -15,8 +15,8 @@ from tornado import web
 
 from gpuspawner import wording
 from gpuspawner.capacity.denials import read_denial
+from gpuspawner.language import as_sentence, gettext_noop
 from gpuspawner.language import gettext as _
-from gpuspawner.language import gettext_noop
 from gpuspawner.offers import Offer, Standing
 
 try:
@@ -98,7 +98,7 @@ def refusal_of_offer(offer: Offer) -> SpawnRefusedError:
         if is_lasting
         else _("{title} cannot be started now. {why}.")
     )
-    words = message.format(title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}")
+    words = message.format(title=offer.profile.title, why=as_sentence(why))
     if offer.contenders or offer.standing is Standing.BUSY:
         status, code = 503, QUOTA if _is_by_quota(offer) else "busy"
     elif offer.fault or offer.denial is not None:
@@ -123,8 +123,7 @@ def refusal_of(error: ApiException) -> SpawnRefusedError | None:
         return None
     denial = read_denial(_message(error))
     if denial is not None and denial.quota:
-        why = f"{denial.words[0].upper()}{denial.words[1:]}"
-        words = _("{why}. Try again later.").format(why=why)
+        words = _("{why}. Try again later.").format(why=as_sentence(denial.words))
         return SpawnRefusedError(503, QUOTA, words)
     words = _("The cluster did not accept the server.")
     return SpawnRefusedError(503, "misconfigured", f"{words} {_(SEE_THE_LOG)}")

@@ -20,7 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer
 
 from gpuspawner import wording
+from gpuspawner.database import kind_of
 from gpuspawner.in_line import Place, PlaceInLine, Wait
+from gpuspawner.language import as_sentence
 from gpuspawner.language import gettext as _
 from gpuspawner.line import LineFullError
 from gpuspawner.metrics import counts
@@ -154,9 +156,8 @@ class WaitingKubeSpawner(TellingKubeSpawner, FailingFastKubeSpawner):
         except SQLAlchemyError as error:
             # As JupyterHub does at the next request; names are not known either until then.
             self.user.db.rollback()
-            kind = type(getattr(error, "orig", None) or error).__name__
             words = "%s goes on waiting: the hub's database does not answer: %s"
-            self.log.warning(words, self.pod_name, kind)
+            self.log.warning(words, self.pod_name, kind_of(error))
             return None
 
     def clear_state(self) -> None:
@@ -224,7 +225,7 @@ def _too_many(offer: Offer) -> SpawnRefusedError:
     words = _(
         "{title} cannot be started now, and as many wait in line as may. {why}. Try again later, "
         "or choose another profile."
-    ).format(title=offer.profile.title, why=f"{why[0].upper()}{why[1:]}")
+    ).format(title=offer.profile.title, why=as_sentence(why))
     return SpawnRefusedError(503, "line-full", words)
 
 
@@ -236,6 +237,6 @@ def _waited_long(offer: Offer) -> SpawnRefusedError:
     ).format(
         title=offer.profile.title,
         waited=wording.spelled(offer.profile.longest_wait),
-        why=f"{why[0].upper()}{why[1:]}",
+        why=as_sentence(why),
     )
     return SpawnRefusedError(503, "busy", words)

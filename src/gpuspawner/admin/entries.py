@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpuspawner.admin.reasons import PresentedReason
-from gpuspawner.admin.saying import as_sentence, people_in_words
+from gpuspawner.admin.saying import people_in_words
 from gpuspawner.catalog import AccessRule, Catalog, Profile
+from gpuspawner.language import as_sentence, listed
 from gpuspawner.language import gettext as _
-from gpuspawner.language import listed
 from gpuspawner.policy import Person, decide, open_to
 
 

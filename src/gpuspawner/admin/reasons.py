@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gpuspawner.admin.saying import as_sentence, grant_in_words, rule_in_words
+from gpuspawner.admin.saying import grant_in_words, rule_in_words
 from gpuspawner.catalog import Catalog
 from gpuspawner.explaining import explained
+from gpuspawner.language import as_sentence, listed, ngettext
 from gpuspawner.language import gettext as _
-from gpuspawner.language import listed, ngettext
 from gpuspawner.policy import Person
 
 

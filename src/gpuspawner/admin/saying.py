@@ -43,11 +43,6 @@ def grant_in_words(decision: Decision) -> str:
     return words.format(rule=decision.rule + 1, people=_granted(decision.grant))
 
 
-def as_sentence(words: str) -> str:
-    """Words with which a sentence begins."""
-    return words[:1].upper() + words[1:]
-
-
 def _granted(grant: str) -> str:
     kind, _space, name = grant.partition(" ")
     match kind:

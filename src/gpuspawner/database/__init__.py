@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpuspawner.database.audit import AUDIT_LOG, DONE, REFUSED, AuditEntry
-from gpuspawner.database.connecting import DatabaseAwayError
+from gpuspawner.database.connecting import DatabaseAwayError, kind_of
 from gpuspawner.database.engines import engine_for, is_in_memory
 from gpuspawner.database.following import LatestRevision, RevisionStatus
 from gpuspawner.database.migrating import migrate
@@ -22,5 +22,6 @@ __all__ = [
     "UnchangedError",
     "engine_for",
     "is_in_memory",
+    "kind_of",
     "migrate",
 ]

@@ -74,7 +74,7 @@ class Connections:
             raise TakenError from error
         except (SQLAlchemyError, ImportError) as error:
             raise DatabaseAwayError(
-                f"the hub's database does not answer as it should: {_kind_of(error)}"
+                f"the hub's database does not answer as it should: {kind_of(error)}"
             ) from error
         except CommandError as error:
             raise DatabaseAwayError(
@@ -91,6 +91,6 @@ class Connections:
         return self._made
 
 
-def _kind_of(error: Exception) -> str:
-    # The words of a driver may name hosts and statements; they are in the cause, for the log.
+def kind_of(error: Exception) -> str:
+    """What is wrong, without the words of a driver, which may name hosts and statements."""
     return type(getattr(error, "orig", None) or error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpuspawner.language import as_sentence
 from gpuspawner.language import gettext as _
 from gpuspawner.offers import Offer
 from gpuspawner.wording.availability import availability, why
@@ -31,7 +32,7 @@ def in_line(
         )
     reason = why(offer)
     if reason:
-        said.append(f"{reason[0].upper()}{reason[1:]}.")
+        said.append(f"{as_sentence(reason)}.")
     said.append(_("Your server starts when it is your turn."))
     if left is None:
         said.append(_("How long that takes cannot be known."))
